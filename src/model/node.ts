@@ -1,0 +1,276 @@
+/**
+ * The nodes of the build graph: what each declared unit became after evaluation.
+ *
+ * Plain data without behaviour. `src/analyze` makes them, `src/keys` turns them into actions,
+ * `src/execute` runs them. Paths are absolute; every other value is as the recipe wrote it.
+ */
+import type { Location } from "../../grammar/index.js";
+import type { Platform } from "./platform.js";
+
+/** `kind.name`, `kind.name[axis,axis]`, and for derived nodes `owner/part`: unique in a project. */
+export type Address = string;
+
+export type NodeKind =
+  | "source"
+  | "patch"
+  | "toolchain"
+  | "modules"
+  | "component"
+  | "image"
+  | "index"
+  | "test"
+  | "group";
+
+export interface GraphNode {
+  readonly address: Address;
+  readonly definition: NodeDefinition;
+  /** Every node whose result this node reads, without duplicates, in the order of first use. */
+  readonly dependencies: readonly Address[];
+  /** Where the recipe declares it. */
+  readonly at: Location;
+  /** The `##` comment of the declaration. */
+  readonly doc?: string;
+}
+
+export type NodeDefinition =
+  | SourceDefinition
+  | PatchDefinition
+  | ToolchainDefinition
+  | ModulesDefinition
+  | ComponentDefinition
+  | ImageDefinition
+  | IndexDefinition
+  | TestDefinition
+  | GroupDefinition;
+
+/** A tree of files from outside. Output: `tree`, a canonical tar. */
+export interface SourceDefinition {
+  readonly kind: "source";
+  readonly origin: SourceOrigin;
+}
+
+export type SourceOrigin =
+  /** A Go module through the go client, e.g. `k8s.io/kubernetes` at `v1.16.2`. `sum` is its `h1:` hash, when declared. */
+  | { readonly type: "go-module"; readonly path: string; readonly version: string; readonly sum?: string }
+  /** `commit` is 40 lower-case hex digits; `url` may be a local path. */
+  | { readonly type: "git"; readonly url: string; readonly commit: string }
+  /** A tar (plain, gzip, xz) by digest; `location` is a URL or an absolute path; `strip` leading path components go. */
+  | { readonly type: "archive"; readonly location: string; readonly digest: string; readonly strip: number }
+  /** A directory of this machine, filtered by globs relative to it. */
+  | { readonly type: "directory"; readonly path: string; readonly include: readonly string[]; readonly exclude: readonly string[] }
+  /** Named files of this machine; each keeps its path relative to `base`. */
+  | { readonly type: "files"; readonly base: string; readonly paths: readonly string[] };
+
+/** A source with a series of patches applied. Output: `tree`. */
+export interface PatchDefinition {
+  readonly kind: "patch";
+  readonly source: Address;
+  /** In order of application; retired ones are absent. */
+  readonly series: readonly PatchFile[];
+  /** Patches whose `retire` rule holds, for the report; not applied, not keyed. */
+  readonly retired: readonly PatchFile[];
+}
+
+export interface PatchFile {
+  /** Absolute path of the unified diff. */
+  readonly path: string;
+  /** The path as the recipe names it. */
+  readonly label: string;
+  readonly reason: string;
+  readonly upstream?: string;
+  readonly at: Location;
+}
+
+/** Tools pinned by digest. Output: `tree` for Go, `identity` (a JSON list of files and digests) for C. */
+export type ToolchainDefinition =
+  | { readonly kind: "toolchain"; readonly type: "go"; /** `go1.26.8`, as Go spells it. */ readonly version: string }
+  /** Debian's cross C compiler; `triplet` such as `mips64el-linux-gnuabi64`, `packages` their exact names. */
+  | { readonly kind: "toolchain"; readonly type: "cc"; readonly triplet: string; readonly packages: readonly string[] };
+
+/**
+ * The Go modules that a build needs, as chosen by the go client from the edited go.mod.
+ * Outputs: `go.mod`, `go.sum`, and one `download/…` file per module file of the download cache.
+ */
+export interface ModulesDefinition {
+  readonly kind: "modules";
+  readonly source: Address;
+  readonly toolchain: Address;
+  readonly edits: ModuleEdits;
+  /** Dependency modules replaced by a patched tree. */
+  readonly patched: readonly PatchedModule[];
+  /** Package paths relative to the source, e.g. `./test/images/agnhost`. */
+  readonly packages: readonly string[];
+  readonly tags: readonly string[];
+  readonly platform: Platform;
+}
+
+export interface ModuleEdits {
+  /** Text that stands for the source's own go.mod (absolute path), when given. */
+  readonly file?: string;
+  /** The `go` line, e.g. `1.13`. */
+  readonly go?: string;
+  /** Module paths whose require and replace rows go. */
+  readonly drop: readonly string[];
+  /** Module path → version. */
+  readonly require: Readonly<Record<string, string>>;
+  /** Module path → the module that stands for it. */
+  readonly replace: Readonly<Record<string, { readonly path: string; readonly version: string }>>;
+}
+
+export interface PatchedModule {
+  readonly path: string;
+  /** The patch node whose tree replaces the module. */
+  readonly tree: Address;
+}
+
+/** Programs built from a source. One output per program, named as the recipe names it. */
+export type ComponentDefinition = GoComponent | CComponent;
+
+export interface GoComponent {
+  readonly kind: "component";
+  readonly type: "go";
+  readonly version?: string;
+  /** The source or its patch node. */
+  readonly source: Address;
+  readonly modules: Address;
+  readonly toolchain: Address;
+  readonly patched: readonly PatchedModule[];
+  /** Program name → package path. */
+  readonly packages: Readonly<Record<string, string>>;
+  readonly ldflags: readonly string[];
+  readonly tags: readonly string[];
+  readonly platform: Platform;
+}
+
+export interface CComponent {
+  readonly kind: "component";
+  readonly type: "c";
+  readonly version?: string;
+  readonly source: Address;
+  readonly toolchain: Address;
+  /** Program name → its source files, relative to the source. */
+  readonly programs: Readonly<Record<string, readonly string[]>>;
+  readonly flags: readonly string[];
+  readonly platform: Platform;
+}
+
+/** An OCI image. Outputs: `manifest`, `config`, `layer/0` … in order, base layers first. */
+export interface ImageDefinition {
+  readonly kind: "image";
+  /** The image node it stands on; absent for scratch. */
+  readonly base?: Address;
+  readonly files: readonly ImageFile[];
+  readonly directories: readonly ImageDirectory[];
+  readonly users: readonly ImageUser[];
+  readonly config: ImageConfig;
+  /** Name and tag in the store's index, e.g. `agnhost:2.6`. */
+  readonly reference: string;
+  readonly platform: Platform;
+  /** Seconds since the epoch: every time stamp of the image. */
+  readonly epoch: number;
+}
+
+export interface ImageFile {
+  /** Absolute path in the image; for a tree, the directory that receives it. */
+  readonly path: string;
+  readonly content: ImageContent;
+  /** Permission bits; absent: 0755 for programs and executables, 0644 otherwise. */
+  readonly mode?: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export type ImageContent =
+  /** One output of a component. */
+  | { readonly type: "output"; readonly node: Address; readonly output: string }
+  /** A file or directory of a source's or patch's tree; `path` is relative, "" for all of it. */
+  | { readonly type: "tree"; readonly node: Address; readonly path: string }
+  /** A file of this machine beside the recipe, by absolute path. */
+  | { readonly type: "local"; readonly path: string }
+  | { readonly type: "text"; readonly text: string }
+  /** A symbolic link to `target`. */
+  | { readonly type: "link"; readonly target: string };
+
+export interface ImageDirectory {
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A row of /etc/passwd with its group of the same name and gid in /etc/group. */
+export interface ImageUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly shell: string;
+}
+
+export interface ImageConfig {
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  /** In order of declaration. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `8080/tcp`. */
+  readonly ports: readonly string[];
+  readonly volumes: readonly string[];
+  readonly workdir?: string;
+  /** `uid[:gid]` or a name of the image's users. */
+  readonly user?: string;
+  /** `SIGTERM`. */
+  readonly stopSignal?: string;
+}
+
+/** An OCI image index over one image per platform. Output: `index`. */
+export interface IndexDefinition {
+  readonly kind: "index";
+  readonly images: readonly Address[];
+  readonly reference: string;
+}
+
+/** A command, request or signal under QEMU with what it must answer. Output: `report`. */
+export interface TestDefinition {
+  readonly kind: "test";
+  /** The image, or the component whose programs stand at `/NAME`. */
+  readonly subject: Address;
+  readonly files: readonly ImageFile[];
+  readonly services: readonly TestService[];
+  readonly steps: readonly TestStep[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly platform: Platform;
+}
+
+export interface TestService {
+  readonly name: string;
+  /** argv; the first word is a path in the image. Absent: the image's entrypoint and cmd. */
+  readonly cmd?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly ready: Readiness;
+}
+
+export type Readiness =
+  | { readonly type: "tcp"; readonly port: number }
+  | { readonly type: "http"; readonly url: string }
+  /** A regular expression over the service's output. */
+  | { readonly type: "log"; readonly pattern: string }
+  | { readonly type: "started" };
+
+export type TestStep = {
+  readonly name: string;
+  /** Regular expression that the answer must match: stdout and stderr, the body, the record. */
+  readonly expect?: string;
+} & (
+  | { readonly type: "command"; readonly cmd?: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly exit: number }
+  | { readonly type: "http"; readonly url: string; readonly method: string; readonly body?: string; readonly status: number }
+  | { readonly type: "dns"; readonly question: string; readonly record: "A" | "AAAA" | "TXT" | "CNAME" | "SRV"; /** `127.0.0.1:1053`. */ readonly server: string }
+  | { readonly type: "signal"; readonly service: string; readonly signal: string; readonly exit: number }
+);
+
+/** Nothing of its own: a name for several nodes. */
+export interface GroupDefinition {
+  readonly kind: "group";
+  readonly members: readonly Address[];
+}
