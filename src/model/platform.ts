@@ -5,14 +5,7 @@
 import { invariant } from "./invariant.js";
 
 export type Arch =
-  | "mips64le"
-  | "mips64"
-  | "riscv64"
-  | "loong64"
-  | "arm64"
-  | "ppc64le"
-  | "s390x"
-  | "amd64";
+  "mips64le" | "mips64" | "riscv64" | "loong64" | "arm64" | "ppc64le" | "s390x" | "amd64";
 
 /** What a node is built for. Serialisable; part of keys. */
 export interface Platform {

@@ -46,9 +46,12 @@ describe("archByAlias()", () => {
     expect(archByAlias(alias)).toBe(arch);
   });
 
-  it.each(["", "mips", "linux/", "windows/amd64", "constructor", "i386"])("knows no %j", (alias) => {
-    expect(archByAlias(alias)).toBeUndefined();
-  });
+  it.each(["", "mips", "linux/", "windows/amd64", "constructor", "i386"])(
+    "knows no %j",
+    (alias) => {
+      expect(archByAlias(alias)).toBeUndefined();
+    },
+  );
 
   it("takes every spelling of every architecture back to it, except the ambiguous uname of MIPS", () => {
     for (const arch of ARCHES) {
@@ -87,7 +90,9 @@ describe("goEnvironment()", () => {
       GOARCH: "mips64le",
       GOMIPS64: "hardfloat",
     });
-    expect(goEnvironment(platformOf("mips64", { float: "softfloat" }))["GOMIPS64"]).toBe("softfloat");
+    expect(goEnvironment(platformOf("mips64", { float: "softfloat" }))["GOMIPS64"]).toBe(
+      "softfloat",
+    );
   });
 
   it("pins the levels of the others that have some", () => {
