@@ -1,0 +1,247 @@
+/**
+ * Runs a modules node: lets the go client choose the modules of a build from the edited go.mod,
+ * and keeps exactly the files of them that the build needs.
+ *
+ * The client runs with the machine's own proxy settings. go.sum starts empty: what it holds
+ * afterwards is what the chosen packages need, and every row is compared with the source's own
+ * go.sum, with the lock and with the bytes that are kept.
+ */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Output } from "../../../cache/index.js";
+import { NodeFailure } from "../../model/failure.js";
+import type { Address, ModulesDefinition } from "../../model/node.js";
+import type { ActionContext, ActionOutcome } from "../context.js";
+import { downloadFailure, goClientEnvironment, parseGoSum } from "../go-client.js";
+import { goModEditArguments, type GoModFile } from "../go-mod-edit.js";
+import {
+  checkoutOf,
+  dependencyOutput,
+  GO_MODULES,
+  GO_NO_NETWORK,
+  GO_PATCHED,
+  GO_ROOT,
+  goEnvironmentFor,
+  goPaths,
+  goSourceDirectory,
+  patchedMounts,
+} from "../go-workspace.js";
+import { escapeModule, hashGoMod, hashModuleZip, ModuleZipError } from "../module-hash.js";
+import { commandFailure, runSandboxed } from "../run-tool.js";
+import type { Mount } from "../sandbox.js";
+
+/** Outputs: `go.mod`, `go.sum`, `download/…`. @throws NodeFailure */
+export async function runModules(
+  node: ModulesDefinition,
+  ctx: ActionContext,
+): Promise<ActionOutcome> {
+  const started = performance.now();
+  const work = join(ctx.store.temporaryDirectory(), "work");
+  mkdirSync(work);
+  const toolchain = await checkoutOf(ctx, node.toolchain);
+  writeFileSync(join(work, "go.mod"), baseGoMod(node, ctx));
+  await editGoMod(node, work, toolchain, ctx);
+  await chooseModules(node, work, toolchain, ctx);
+  const outputs = [
+    storeFile("go.mod", join(work, "go.mod"), ctx),
+    storeFile("go.sum", join(work, "go.sum"), ctx),
+    ...(await storeModuleFiles(work, sourceSums(node, ctx), ctx)),
+  ];
+  return { outputs, nativeMs: Math.round(performance.now() - started), emulatedMs: 0 };
+}
+
+/** The go.mod to start from: the recipe's, the source's, or one that only names the module. */
+function baseGoMod(node: ModulesDefinition, ctx: ActionContext): Uint8Array | string {
+  const { file } = node.edits;
+  if (file !== undefined) {
+    if (!existsSync(file)) {
+      throw new NodeFailure({ type: "missing-input", what: "go.mod", path: file, candidates: [] });
+    }
+    return readFileSync(file);
+  }
+  const tree = dependencyOutput(ctx, node.source, "tree");
+  return ctx.store.readTreeFile(tree, "go.mod") ?? `module ${moduleName(node.source, ctx)}\n`;
+}
+
+/** The path under which a source's packages import each other. */
+function moduleName(source: Address, ctx: ActionContext): string {
+  const definition = ctx.definition(source);
+  if (definition.kind === "patch") return moduleName(definition.source, ctx);
+  if (definition.kind === "source" && definition.origin.type === "go-module")
+    return definition.origin.path;
+  return "main";
+}
+
+async function editGoMod(
+  node: ModulesDefinition,
+  work: string,
+  toolchain: string,
+  ctx: ActionContext,
+): Promise<void> {
+  const edit = (args: readonly string[]) =>
+    runSandboxed(
+      ctx,
+      {
+        mounts: [
+          { type: "ro", source: toolchain, target: GO_ROOT },
+          { type: "rw", source: work, target: "/kmips/work" },
+        ],
+        cwd: "/kmips/work",
+        argv: [`${GO_ROOT}/bin/go`, "mod", "edit", ...args, "/kmips/work/go.mod"],
+        env: { ...goEnvironmentFor(node.platform), ...GO_NO_NETWORK },
+      },
+      { what: "go mod edit", timeoutMs: 60_000, quiet: true },
+    );
+  const read = await edit(["-json"]);
+  if (read.code !== 0) throw commandFailure("go mod edit", read);
+  const args = goModEditArguments(
+    JSON.parse(read.stdout) as GoModFile,
+    node.edits,
+    node.patched,
+    GO_PATCHED,
+  );
+  const edited = await edit(args.length === 0 ? ["-fmt"] : args);
+  if (edited.code !== 0) throw commandFailure("go mod edit", edited);
+}
+
+/** Loads the packages with all that they import; go.mod and go.sum below `work` are completed. */
+async function chooseModules(
+  node: ModulesDefinition,
+  work: string,
+  toolchain: string,
+  ctx: ActionContext,
+): Promise<void> {
+  const paths = goPaths(ctx);
+  const modules = ctx.store.paths.goModules;
+  mkdirSync(modules, { recursive: true });
+  const source = await goSourceDirectory(ctx, node.source);
+  const result = await runSandboxed(
+    ctx,
+    {
+      network: !ctx.offline,
+      inheritEnvironment: true,
+      mounts: [
+        ...hostRoot(),
+        { type: "ro", source: toolchain, target: GO_ROOT },
+        { type: "rw", source: modules, target: GO_MODULES },
+        { type: "ro", source, target: paths.source },
+        { type: "rw", source: work, target: paths.work },
+        ...(await patchedMounts(ctx, node.patched)),
+      ],
+      cwd: paths.source,
+      argv: [
+        `${GO_ROOT}/bin/go`,
+        "list",
+        "-mod=mod",
+        `-modfile=${paths.work}/go.mod`,
+        "-deps",
+        ...(node.tags.length === 0 ? [] : [`-tags=${node.tags.join(",")}`]),
+        "-f={{with .Module}}{{.Path}} {{.Version}}{{end}}",
+        "--",
+        ...node.packages,
+      ],
+    },
+    { what: "go list", quiet: true },
+    {
+      ...ctx.environment,
+      ...goClientEnvironment(ctx),
+      ...goEnvironmentFor(node.platform),
+      // The machine's own go configuration says where modules come from.
+      GOENV: ctx.environment["GOENV"] ?? "",
+      GOCACHE: "/tmp/gocache",
+      GOTMPDIR: "/tmp",
+      TMPDIR: "/tmp",
+    },
+  );
+  ctx.log(result.stderr);
+  if (result.code === 0) return;
+  const said = result.stderr;
+  throw (
+    downloadFailure(`modules of ${ctx.address}`, said, ctx.offline) ??
+    commandFailure("go list", result)
+  );
+}
+
+/** This machine as network clients know it: resolvers, certificates, credentials; all read-only. */
+function hostRoot(): Mount[] {
+  const own = new Set(["proc", "dev", "tmp", "kmips", "perturbed", GO_PATCHED.slice(1)]);
+  return readdirSync("/", { withFileTypes: true })
+    .filter((entry) => !own.has(entry.name) && (entry.isDirectory() || entry.isSymbolicLink()))
+    .map((entry): Mount => {
+      const path = `/${entry.name}`;
+      return entry.isSymbolicLink()
+        ? { type: "link", source: readlinkSync(path), target: path }
+        : { type: "ro", source: path, target: path };
+    });
+}
+
+/** `path version` → hash, of the go.sum that the source itself brings. */
+function sourceSums(node: ModulesDefinition, ctx: ActionContext): ReadonlyMap<string, string> {
+  const text = ctx.store.readTreeFile(dependencyOutput(ctx, node.source, "tree"), "go.sum");
+  return new Map(
+    parseGoSum(text?.toString("utf8") ?? "").map(([path, version, hash]) => [
+      `${path} ${version}`,
+      hash,
+    ]),
+  );
+}
+
+async function storeModuleFiles(
+  work: string,
+  known: ReadonlyMap<string, string>,
+  ctx: ActionContext,
+): Promise<Output[]> {
+  const outputs: Output[] = [];
+  for (const [path, version, sum] of parseGoSum(readFileSync(join(work, "go.sum"), "utf8"))) {
+    const what = `module ${path} ${version}`;
+    for (const expected of [known.get(`${path} ${version}`), ctx.lock.sum(path, version)]) {
+      if (expected !== undefined && expected !== sum) {
+        throw new NodeFailure(
+          { type: "checksum", what, expected, actual: sum },
+          "If the module was meant to change, run `kmips update`",
+        );
+      }
+    }
+    const isGoMod = version.endsWith("/go.mod");
+    const release = isGoMod ? version.slice(0, -"/go.mod".length) : version;
+    const name = `${escapeModule(path)}/@v/${escapeModule(release)}.${isGoMod ? "mod" : "zip"}`;
+    const file = join(ctx.store.paths.goModules, "cache", "download", name);
+    const actual = hashOf(file, isGoMod);
+    if (actual !== sum) {
+      // Not the bytes that were verified when they came: let the next run fetch them anew.
+      rmSync(file, { force: true });
+      rmSync(file.replace(/zip$/, "ziphash"), { force: true });
+      throw new NodeFailure(
+        { type: "checksum", what: `${what} in the store's module cache`, expected: sum, actual },
+        "The damaged file was removed; build again",
+      );
+    }
+    outputs.push({ name: `download/${name}`, ...(await ctx.store.putFile(file)) });
+  }
+  return outputs;
+}
+
+function hashOf(file: string, isGoMod: boolean): string {
+  try {
+    const bytes = readFileSync(file);
+    return isGoMod ? hashGoMod(bytes) : hashModuleZip(bytes);
+  } catch (error) {
+    if (error instanceof ModuleZipError) return error.message;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "absent";
+    throw error;
+  }
+}
+
+function storeFile(name: string, path: string, ctx: ActionContext): Output {
+  // A build of the standard library alone has no go.sum; an empty one says the same.
+  const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+  return { name, digest: ctx.store.putBytes(bytes), size: bytes.byteLength };
+}

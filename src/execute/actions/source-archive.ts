@@ -1,0 +1,82 @@
+/**
+ * Brings a tar archive by its digest: the bytes are verified before anything looks into them.
+ */
+import { createReadStream, existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { DigestMismatchError, isDigest, type Digest } from "../../../cache/index.js";
+import { NodeFailure } from "../../model/failure.js";
+import { invariant } from "../../model/invariant.js";
+import type { SourceOrigin } from "../../model/node.js";
+import type { ActionContext } from "../context.js";
+import { httpGet } from "../http-get.js";
+import { unpackTar } from "../unpack.js";
+
+/** The tree of the archive, `strip` leading components less. @throws NodeFailure */
+export async function fetchArchive(
+  origin: Extract<SourceOrigin, { type: "archive" }>,
+  ctx: ActionContext,
+): Promise<{ digest: Digest; size: number }> {
+  const { location, digest, strip } = origin;
+  invariant(isDigest(digest), `Not a digest: ${digest}`);
+  // An archive that was fetched once is found by its digest, wherever it came from.
+  if (!ctx.store.has(digest)) {
+    await storeVerified(await openArchive(location, ctx), location, digest, ctx);
+  }
+  // tar wants a file of its own: the blob is bound read-only into the sandbox.
+  const copy = join(ctx.store.temporaryDirectory(), "archive");
+  ctx.store.copyTo(digest, copy, 0o600);
+  return unpackTar(ctx, copy, strip, location);
+}
+
+async function openArchive(location: string, ctx: ActionContext): Promise<Readable> {
+  if (/^https?:/.test(location)) {
+    if (ctx.offline) {
+      throw new NodeFailure(
+        {
+          type: "network",
+          what: location,
+          excerpt: "not in the store, and nothing may be fetched (--offline)",
+        },
+        "Build once without --offline",
+      );
+    }
+    return httpGet(location, { signal: ctx.signal, environment: ctx.environment });
+  }
+  if (!existsSync(location)) {
+    throw new NodeFailure({
+      type: "missing-input",
+      what: "archive",
+      path: location,
+      candidates: [],
+    });
+  }
+  return createReadStream(location);
+}
+
+async function storeVerified(
+  stream: Readable,
+  location: string,
+  expected: Digest,
+  ctx: ActionContext,
+): Promise<void> {
+  const blob = ctx.store.createBlob();
+  try {
+    for await (const chunk of stream) blob.write(chunk as Buffer);
+    blob.commit(expected);
+  } catch (error) {
+    blob.abort();
+    if (error instanceof DigestMismatchError) {
+      throw new NodeFailure(
+        { type: "checksum", what: location, expected, actual: error.actual },
+        "Compare with the digest the publisher names; then correct the recipe's digest",
+      );
+    }
+    if (ctx.signal.aborted) throw new NodeFailure({ type: "interrupted" });
+    const code = (error as NodeJS.ErrnoException).code;
+    if (/^https?:/.test(location) && code !== "KMIPS_STORAGE") {
+      throw new NodeFailure({ type: "network", what: location, excerpt: (error as Error).message });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Runs a source node: brings a tree of files from outside into the store, verified.
+ *
+ * Network clients run with the user's environment; whatever they bring is checked against what
+ * the recipe or the lock names before it becomes a result.
+ */
+import type { SourceDefinition, SourceOrigin } from "../../model/node.js";
+import { assertNever } from "../../model/invariant.js";
+import { NodeFailure } from "../../model/failure.js";
+import type { ActionContext, ActionOutcome } from "../context.js";
+import { downloadModule } from "../go-client.js";
+import { treeOutcome } from "../trees.js";
+import { fetchArchive } from "./source-archive.js";
+import { fetchCommit } from "./source-git.js";
+import { snapshotFiles } from "./source-local.js";
+
+/** Output: `tree`. @throws NodeFailure */
+export async function runSource(
+  node: SourceDefinition,
+  ctx: ActionContext,
+): Promise<ActionOutcome> {
+  const started = performance.now();
+  const tree = await fetchTree(node.origin, ctx);
+  return treeOutcome(tree, started);
+}
+
+async function fetchTree(
+  origin: SourceOrigin,
+  ctx: ActionContext,
+): Promise<{ readonly digest: `sha256:${string}`; readonly size: number }> {
+  switch (origin.type) {
+    case "go-module": {
+      const module = await downloadModule(ctx, origin.path, origin.version, origin.sum);
+      return ctx.store.captureTree(module.directory);
+    }
+    case "git":
+      return fetchCommit(origin, ctx);
+    case "archive":
+      return fetchArchive(origin, ctx);
+    case "directory": {
+      const files = ctx.inputs.list(origin.path, origin.include, origin.exclude);
+      if (files === undefined) {
+        throw new NodeFailure({
+          type: "missing-input",
+          what: "directory",
+          path: origin.path,
+          candidates: [],
+        });
+      }
+      return snapshotFiles(origin.path, files, ctx);
+    }
+    case "files": {
+      const files = origin.paths.map((path) => {
+        const [file] = ctx.inputs.list(origin.base, [path], []) ?? [];
+        if (file === undefined) {
+          throw new NodeFailure({
+            type: "missing-input",
+            what: "file",
+            path: `${origin.base}/${path}`,
+            candidates: [],
+          });
+        }
+        return file;
+      });
+      return snapshotFiles(origin.base, files, ctx);
+    }
+    default:
+      return assertNever(origin);
+  }
+}

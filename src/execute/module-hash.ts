@@ -1,0 +1,125 @@
+/**
+ * The `h1:` hashes of Go modules, computed from a directory, a zip or a go.mod, and the spelling
+ * of module paths in the download cache.
+ *
+ * Specification: "Module cache" and "go.sum files" of the Go Modules Reference. A hash is over
+ * `sha256-hex  name\n` lines sorted by name, where names begin with `path@version/`.
+ */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { inflateRawSync } from "node:zlib";
+import { compareUtf8 } from "../../cache/index.js";
+
+/** Zips of the largest known modules are a tenth of this; the format's own limit is the same. */
+const MAX_MODULE_BYTES = 500 * 1024 * 1024;
+
+/** The module's zip or directory is not one the go tool would have made. */
+export class ModuleZipError extends Error {
+  override readonly name = "ModuleZipError";
+  readonly code = "KMIPS_MODULE_ZIP";
+}
+
+/** A module path or version as the download cache spells it: `!` and a small letter for a capital. */
+export function escapeModule(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
+}
+
+/** The inverse of `escapeModule`. */
+export function unescapeModule(text: string): string {
+  return text.replace(/!([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Hash over named contents; `names` need not be sorted. */
+function hash1(files: Iterable<readonly [name: string, sha256Hex: string]>): string {
+  const lines = [...files].sort(([a], [b]) => compareUtf8(a, b));
+  const all = createHash("sha256");
+  for (const [name, hex] of lines) all.update(`${hex}  ${name}\n`);
+  return `h1:${all.digest("base64")}`;
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The hash that go.sum keeps for `path version/go.mod`. */
+export function hashGoMod(text: Uint8Array): string {
+  return hash1([["go.mod", sha256(text)]]);
+}
+
+/** The hash that go.sum keeps for an extracted module. Special files are not part of it. */
+export function hashModuleDirectory(directory: string, path: string, version: string): string {
+  const files: [string, string][] = [];
+  const walk = (relative: string): void => {
+    for (const entry of readdirSync(join(directory, relative), { withFileTypes: true })) {
+      const name = relative === "" ? entry.name : `${relative}/${entry.name}`;
+      if (entry.isDirectory()) walk(name);
+      else if (entry.isFile()) {
+        files.push([`${path}@${version}/${name}`, sha256(readFileSync(join(directory, name)))]);
+      }
+    }
+  };
+  walk("");
+  return hash1(files);
+}
+
+/**
+ * The hash that go.sum keeps for a module zip.
+ * @throws ModuleZipError when it is not a plain zip (PKWARE APPNOTE 4.3, no zip64, no encryption)
+ */
+export function hashModuleZip(zip: Buffer): string {
+  const files: [string, string][] = [];
+  let total = 0;
+  try {
+    for (const entry of zipEntries(zip)) {
+      total += entry.size;
+      if (total > MAX_MODULE_BYTES) throw new ModuleZipError("The module is larger than 500 MiB");
+      if (entry.name.endsWith("/")) continue;
+      files.push([entry.name, sha256(entryBytes(zip, entry))]);
+    }
+  } catch (error) {
+    if (error instanceof ModuleZipError) throw error;
+    throw new ModuleZipError("The module's zip is damaged", { cause: error });
+  }
+  return hash1(files);
+}
+
+interface ZipEntry {
+  readonly name: string;
+  readonly method: number;
+  readonly compressedSize: number;
+  readonly size: number;
+  readonly headerOffset: number;
+}
+
+function* zipEntries(zip: Buffer): Generator<ZipEntry> {
+  const end = zip.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));
+  if (end === -1) throw new ModuleZipError("The module's zip has no directory");
+  const count = zip.readUInt16LE(end + 10);
+  let offset = zip.readUInt32LE(end + 16);
+  for (let index = 0; index < count; index++) {
+    if (zip.readUInt32LE(offset) !== 0x02014b50) {
+      throw new ModuleZipError("The module's zip has a broken directory");
+    }
+    const nameLength = zip.readUInt16LE(offset + 28);
+    const extraLength = zip.readUInt16LE(offset + 30) + zip.readUInt16LE(offset + 32);
+    yield {
+      name: zip.toString("utf8", offset + 46, offset + 46 + nameLength),
+      method: zip.readUInt16LE(offset + 10),
+      compressedSize: zip.readUInt32LE(offset + 20),
+      size: zip.readUInt32LE(offset + 24),
+      headerOffset: zip.readUInt32LE(offset + 42),
+    };
+    offset += 46 + nameLength + extraLength;
+  }
+}
+
+function entryBytes(zip: Buffer, entry: ZipEntry): Buffer {
+  const header = entry.headerOffset;
+  const start = header + 30 + zip.readUInt16LE(header + 26) + zip.readUInt16LE(header + 28);
+  const packed = zip.subarray(start, start + entry.compressedSize);
+  if (entry.method === 0) return packed;
+  if (entry.method !== 8)
+    throw new ModuleZipError(`The module's zip uses method ${String(entry.method)}`);
+  return inflateRawSync(packed, { maxOutputLength: entry.size + 1 });
+}

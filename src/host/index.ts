@@ -1,0 +1,7 @@
+/** The real effects: child processes, locks, files, and the tools of this machine. */
+export { DiskFileReader } from "./files.js";
+export { FlockLocker, LockError } from "./flock.js";
+export { ChildProcessRunner, SpawnError, ToolMissingError } from "./process.js";
+export { Tools, type Tool, type ToolSearch } from "./tools.js";
+export { compilerPrograms } from "./compiler.js";
+export { UnsupportedFileError, walkDirectory, walkFile, type WalkedFile } from "./walk.js";
