@@ -1,0 +1,26 @@
+/** The public surface of the cache. */
+export { ARCHIVE_VERSION, ArchiveWriter, type ArchiveEntry, type ArchiveOptions, type Content, type EntryInput, type EntryType } from "./archive.js";
+export type { Inspection, PutResult, Tombstone } from "./action-cache.js";
+export type { BlobWriter, StoredBlob } from "./blob-store.js";
+export { actionKey, canonicalBytes, KEY_SCHEMA, resultDigest, type CanonicalValue } from "./canonical.js";
+export type { CaptureOptions } from "./capture.js";
+export { checkedText, parseCheckedText } from "./checked-text.js";
+export { isDescriptor, MEDIA_TYPES, REFERENCE_ANNOTATION, type Descriptor } from "./descriptor.js";
+export { digestOf, DigestStream, hexOf, isDigest, type Digest } from "./digest.js";
+export {
+  ArchiveError,
+  ClockSkewError,
+  CorruptBlobError,
+  DigestMismatchError,
+  errnoOf,
+  MissingBlobError,
+  StorageError,
+  StoreBusyError,
+  StoreFormatError,
+} from "./errors.js";
+export { STORE_FORMAT, StorePaths } from "./layout.js";
+export type { LockHandle, Locker } from "./locker.js";
+export { compareUtf8 } from "./order.js";
+export type { ActionRecord, Field, FieldValue, Output } from "./record.js";
+export { openStore, Store, type StoreOptions } from "./store.js";
+export type { TreeEntry, TreeFile, TreeWriter } from "./tree.js";
