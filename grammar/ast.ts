@@ -197,17 +197,7 @@ export interface CallExpr {
 }
 
 export type BinaryOperator =
-  | "/"
-  | "+"
-  | "=="
-  | "!="
-  | "<"
-  | "<="
-  | ">"
-  | ">="
-  | "in"
-  | "and"
-  | "or";
+  "/" | "+" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "and" | "or";
 
 export interface BinaryExpr {
   readonly type: "binary";
