@@ -234,6 +234,15 @@ export function platformName(platform: Platform): string {
     : `${os}/${arch}/${variant}`;
 }
 
+/** The platform as OCI descriptors and configs spell it. */
+export function ociPlatform({ os, arch, variant }: Platform): {
+  readonly architecture: string;
+  readonly os: string;
+  readonly variant?: string;
+} {
+  return { architecture: arch, os, ...(variant === undefined ? {} : { variant }) };
+}
+
 /** The variables that make the go tool build for the platform, whatever the host's own say. */
 export function goEnvironment(platform: Platform): Readonly<Record<string, string>> {
   return {

@@ -1,0 +1,17 @@
+/** Images: ELF check, layers, configs, manifests, indexes, unpacking and export. */
+export { imageConfig, type ImageConfigDocument, type RuntimeConfig } from "./config.js";
+export {
+  checkElf,
+  describeElf,
+  ELF_HEADER_BYTES,
+  isElf,
+  readElfHeader,
+  type ElfHeader,
+  type ElfVerdict,
+} from "./elf.js";
+export { MEDIA_TYPES as MEDIA_TYPE } from "../../cache/index.js";
+export { compressLayer, writeDockerArchive, type ExportedImage } from "./export.js";
+export { assembleImage, assembleIndex } from "./image.js";
+export type { ImageInputs } from "./inputs.js";
+export { readImage, type ImageManifest, type StoredImage } from "./manifest.js";
+export { rootFileSystem } from "./root-file-system.js";

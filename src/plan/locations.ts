@@ -1,0 +1,67 @@
+/**
+ * Where a project and its plan live: found again by every start, before anything is read.
+ *
+ * Both the start-up program and the full one use these functions, so that they cannot disagree.
+ * No dependencies but Node's own: the start-up program must stay small.
+ */
+import { hash } from "node:crypto";
+import { existsSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+
+/** The file that makes a directory the root of a project. */
+export const PROJECT_FILE = "project.kmips";
+
+/**
+ * The real path of the project around `start`: the nearest directory upwards that holds
+ * `project.kmips`, or `start` itself when none does. Undefined when `start` does not exist.
+ */
+export function projectRoot(start: string): string | undefined {
+  let real: string;
+  try {
+    real = realpathSync.native(start);
+  } catch {
+    return undefined;
+  }
+  for (let directory = real; ;) {
+    if (existsSync(join(directory, PROJECT_FILE))) return directory;
+    const parent = dirname(directory);
+    if (parent === directory) return real;
+    directory = parent;
+  }
+}
+
+/**
+ * The store's directory: `--store`, else `KMIPS_STORE`, else `kmips` in the user's cache directory.
+ * A relative flag or variable counts from `cwd`; a relative XDG_CACHE_HOME is void, as XDG says.
+ */
+export function storeRoot(
+  flag: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+): string {
+  const named = flag ?? env["KMIPS_STORE"];
+  if (named) return resolve(cwd, named);
+  const xdg = env["XDG_CACHE_HOME"];
+  if (xdg && isAbsolute(xdg)) return join(xdg, "kmips");
+  return join(env["HOME"] || homedir(), ".cache", "kmips");
+}
+
+/** What a plan file is for: the selectors as typed, in any order, each once. */
+export function selectionText(selectors: readonly string[]): string {
+  return JSON.stringify([...new Set(selectors)].sort());
+}
+
+/** The directory of what a store remembers about the project at `root` (a real path). */
+export function projectDirectory(store: string, root: string): string {
+  return join(store, "kmips", "projects", shortDigest(root));
+}
+
+/** The plan file of a selection (`selectionText`) of the project at `root`. */
+export function planPath(store: string, root: string, selection: string): string {
+  return join(projectDirectory(store, root), `plan-${shortDigest(selection)}.bin`);
+}
+
+function shortDigest(text: string): string {
+  return hash("sha256", text, "hex").slice(0, 16);
+}
