@@ -3,7 +3,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { ArchiveError, type Digest } from "../../cache/index.js";
+import { ArchiveError, type StoredBlob } from "../../cache/index.js";
 import { NodeFailure } from "../model/failure.js";
 import type { ActionContext } from "./context.js";
 import { commandFailure, runSandboxed } from "./run-tool.js";
@@ -19,7 +19,7 @@ export async function unpackTar(
   file: string,
   strip: number,
   what: string,
-): Promise<{ digest: Digest; size: number }> {
+): Promise<StoredBlob> {
   const destination = join(ctx.store.temporaryDirectory(), "tree");
   mkdirSync(destination, { mode: 0o755 });
   const result = await runSandboxed(
@@ -53,7 +53,7 @@ export function captureUntrusted(
   ctx: ActionContext,
   directory: string,
   what: string,
-): { digest: Digest; size: number } {
+): StoredBlob {
   try {
     return ctx.store.captureTree(directory);
   } catch (error) {

@@ -4,7 +4,7 @@
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { DigestMismatchError, isDigest, type Digest } from "../../../cache/index.js";
+import { DigestMismatchError, isDigest, type Digest, type StoredBlob } from "../../../cache/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import { invariant } from "../../model/invariant.js";
 import type { SourceOrigin } from "../../model/node.js";
@@ -16,7 +16,7 @@ import { unpackTar } from "../unpack.js";
 export async function fetchArchive(
   origin: Extract<SourceOrigin, { type: "archive" }>,
   ctx: ActionContext,
-): Promise<{ digest: Digest; size: number }> {
+): Promise<StoredBlob> {
   const { location, digest, strip } = origin;
   invariant(isDigest(digest), `Not a digest: ${digest}`);
   // An archive that was fetched once is found by its digest, wherever it came from.

@@ -3,11 +3,10 @@
  */
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { digestOf } from "../../../cache/index.js";
+import { digestOf, type EntryInput, type StoredBlob } from "../../../cache/index.js";
 import type { ListedFile } from "../../keys/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { ActionContext } from "../context.js";
-import { writeTree, type TreeItem } from "../trees.js";
 
 /**
  * The tree of `files` below `directory`. Symbolic links stay links.
@@ -20,8 +19,8 @@ export function snapshotFiles(
   directory: string,
   files: readonly ListedFile[],
   ctx: ActionContext,
-): { digest: `sha256:${string}`; size: number } {
-  const items = files.map((file): TreeItem => {
+): StoredBlob {
+  const items = files.map((file): EntryInput => {
     const path = join(directory, file.path);
     if (file.link !== undefined) {
       const target = lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
@@ -33,7 +32,7 @@ export function snapshotFiles(
     if (actual !== file.digest) throw changed(path, file.digest, actual);
     return { path: file.path, type: "file", mode: file.executable ? 0o755 : 0o644, content };
   });
-  return writeTree(ctx.store, items);
+  return ctx.store.writeTree(items);
 }
 
 function readRegular(path: string): Buffer {

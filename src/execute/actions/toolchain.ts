@@ -2,15 +2,16 @@
  * Runs a toolchain node: brings a Go release into the store, or identifies the cross C compiler
  * that Debian installed on this machine.
  */
-import { readFileSync, readdirSync } from "node:fs";
+import { lstatSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { EntryInput } from "../../../cache/index.js";
 import { goToolchainVersion } from "../../keys/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { ToolchainDefinition } from "../../model/node.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import { downloadModule } from "../go-client.js";
 import { commandFailure, runSandboxed } from "../run-tool.js";
-import { treeOutcome, writeTree, type TreeItem } from "../trees.js";
+import { treeOutcome } from "../trees.js";
 
 const GO_TOOLCHAIN_MODULE = "golang.org/toolchain";
 
@@ -35,7 +36,7 @@ async function runGoToolchain(release: string, ctx: ActionContext): Promise<Acti
       );
     },
   );
-  const tree = writeTree(ctx.store, toolchainItems(module.directory));
+  const tree = ctx.store.writeTree(toolchainEntries(module.directory));
   await checkGoRuns(await ctx.store.checkout(tree.digest), release, ctx);
   return treeOutcome(tree, started);
 }
@@ -44,8 +45,8 @@ async function runGoToolchain(release: string, ctx: ActionContext): Promise<Acti
  * The files of a release as the go tool arranges them on first use: module zips hold neither
  * execute bits nor nested go.mod files, so programs get the former and each `_go.mod` a twin.
  */
-function toolchainItems(directory: string): TreeItem[] {
-  const items: TreeItem[] = [];
+function toolchainEntries(directory: string): EntryInput[] {
+  const entries: EntryInput[] = [];
   const walk = (relative: string): void => {
     for (const entry of readdirSync(join(directory, relative), { withFileTypes: true })) {
       const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
@@ -53,10 +54,10 @@ function toolchainItems(directory: string): TreeItem[] {
         walk(path);
         continue;
       }
-      const content = (): Buffer => readFileSync(join(directory, path));
-      items.push({ path, type: "file", mode: isToolchainProgram(path) ? 0o755 : 0o644, content });
+      const content = fileContent(join(directory, path));
+      entries.push({ path, type: "file", mode: isToolchainProgram(path) ? 0o755 : 0o644, content });
       if (entry.name === "_go.mod") {
-        items.push({
+        entries.push({
           path: path.replace(/_go\.mod$/, "go.mod"),
           type: "file",
           mode: 0o644,
@@ -66,7 +67,19 @@ function toolchainItems(directory: string): TreeItem[] {
     }
   };
   walk("");
-  return items;
+  return entries;
+}
+
+/** The bytes of a file, read when they are asked for: a toolchain is larger than memory should hold. */
+function fileContent(path: string): { readonly chunks: Iterable<Uint8Array>; readonly size: number } {
+  return {
+    size: lstatSync(path).size,
+    chunks: {
+      *[Symbol.iterator]() {
+        yield readFileSync(path);
+      },
+    },
+  };
 }
 
 /** The rule of cmd/go (internal/toolchain, `allowExec`). */
