@@ -1,0 +1,247 @@
+/** The commands that plan, run and verify nodes, from options to text and exit code. */
+import { availableParallelism } from "node:os";
+import { readFileSync } from "node:fs";
+import {
+  build,
+  openWorkspace,
+  REMEDIES,
+
+  selectNodes,
+  UsageError,
+  verify,
+  type SavedPlanTarget,
+  type Workspace,
+} from "../commands/index.js";
+import { EXIT, type ExitCode } from "../model/exit-code.js";
+import type { Address } from "../model/node.js";
+import { planPath, selectionText } from "../plan/locations.js";
+import { planBuild, type Plan } from "../plan/plan.js";
+import {
+  causeText,
+  createReporter,
+  explainNode,
+  formatBytes,
+  planAsData,
+  printable,
+  renderPlan,
+  renderTable,
+  renderWhy,
+  type Reporter,
+} from "../report/index.js";
+import {
+  abortOnSignals,
+  BUILD_ID,
+  makeEnvironment,
+  makeStreams,
+  progressMode,
+  terminalColumns,
+  type GlobalOptions,
+  type Streams,
+} from "./environment.js";
+import {
+  buildAsData,
+  buildExitCode,
+  closingLine,
+  countOutcomes,
+  failureSummary,
+  imageLines,
+  savedAnswer,
+} from "./output.js";
+
+export interface BuildFlags {
+  readonly jobs?: number;
+  readonly keepGoing?: boolean;
+  readonly expectCached?: boolean;
+  readonly force?: boolean;
+  readonly offline?: boolean;
+}
+
+/** `kmips build`. */
+export async function runBuild(globals: GlobalOptions, patterns: readonly string[], flags: BuildFlags): Promise<ExitCode> {
+  const streams = makeStreams(globals);
+  const reporter = makeReporter(globals, streams);
+  const interruption = abortOnSignals();
+  const workspace = await openFor(globals, reporter);
+  try {
+    const selection = selectNodes(workspace.graph, patterns);
+    for (const note of workspace.notes) reporter.event({ type: "note", ...note });
+    const result = await build(workspace, {
+      selection,
+      jobs: jobsOf(flags.jobs),
+      keepGoing: flags.keepGoing ?? false,
+      offline: flags.offline ?? false,
+      expectCached: flags.expectCached ?? false,
+      forced: new Set(flags.force === true ? selection : []),
+      signal: interruption.signal,
+      onEvent: (event) => reporter.event(event),
+      savedPlan: savedPlanTarget(workspace, patterns),
+      now: () => performance.now(),
+    });
+    reporter.end();
+    if (result.report === undefined) return reportUnexpectedWork(globals, streams, result.plan);
+    const groups = groupsOf(workspace);
+    const counts = countOutcomes(result.report.outcomes, groups);
+    if (globals.json === true) streams.out(`${JSON.stringify(buildAsData(counts, result.images))}\n`);
+    else streams.out(imageLines(result.images));
+    if (progressMode(globals) !== "json") {
+      streams.err(failureSummary(result, counts, streams.errPaint));
+      streams.err(closingLine(counts, counts.executed > 0 ? result.elapsedMs : undefined));
+    }
+    return (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);
+  } finally {
+    reporter.end();
+    await workspace.store.close();
+  }
+}
+
+function groupsOf(workspace: Workspace): ReadonlySet<Address> {
+  const groups = [...workspace.graph.nodes.values()].filter((node) => node.definition.kind === "group");
+  return new Set(groups.map((node) => node.address));
+}
+
+function savedPlanTarget(workspace: Workspace, patterns: readonly string[]): SavedPlanTarget {
+  const { storePath, root } = workspace.environment;
+  const selection = selectionText(patterns);
+  return { path: planPath(storePath, root, selection), selection, tool: BUILD_ID, answer: savedAnswer };
+}
+
+/** `--expect-cached` found work: the reasons in the words of `plan`, exit 10. */
+function reportUnexpectedWork(globals: GlobalOptions, streams: Streams, plan: Plan): ExitCode {
+  if (globals.json === true) streams.out(`${JSON.stringify(planAsData(plan))}\n`);
+  else streams.out(renderPlan(plan, { paint: streams.outPaint, all: false }));
+  const [first] = [...plan.nodes.values()].flatMap(({ node, decision }) =>
+    decision.state === "invalidated" ? [`${printable(node.address)} would run: ${causeText(decision.causes)}`] : [],
+  );
+  streams.err(`expected everything to be cached, but ${first ?? "something would run"}\n`);
+  return EXIT.work;
+}
+
+/** `kmips plan`. */
+export async function runPlan(globals: GlobalOptions, patterns: readonly string[], flags: { all?: boolean }): Promise<ExitCode> {
+  const streams = makeStreams(globals);
+  const workspace = await openFor(globals, undefined, streams);
+  try {
+    const plan = planBuild({ ...workspace, selection: selectNodes(workspace.graph, patterns) });
+    workspace.fileIndex.save();
+    if (globals.json === true) streams.out(`${JSON.stringify(planAsData(plan))}\n`);
+    else streams.out(renderPlan(plan, { paint: streams.outPaint, all: flags.all ?? false }));
+    return EXIT.ok;
+  } finally {
+    await workspace.store.close();
+  }
+}
+
+/** `kmips why`. */
+export async function runWhy(globals: GlobalOptions, pattern: string): Promise<ExitCode> {
+  const streams = makeStreams(globals);
+  const workspace = await openFor(globals, undefined, streams);
+  try {
+    const addresses = selectNodes(workspace.graph, [pattern]);
+    const plan = planBuild({ ...workspace, selection: addresses });
+    const answers = addresses
+      .filter((address) => workspace.graph.nodes.get(address)?.definition.kind !== "group")
+      .map((address) => explainNode(plan, address));
+    if (globals.json === true) streams.out(`${JSON.stringify(answers)}\n`);
+    else for (const answer of answers) streams.out(renderWhy(answer, streams.outPaint));
+    return EXIT.ok;
+  } finally {
+    await workspace.store.close();
+  }
+}
+
+export interface VerifyFlags {
+  readonly allBlobs?: boolean;
+  readonly jobs?: number;
+}
+
+/** `kmips verify`: nodes by rebuilding, or the store by hashing. */
+export async function runVerify(globals: GlobalOptions, patterns: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
+  const streams = makeStreams(globals);
+  const reporter = makeReporter(globals, streams);
+  const interruption = abortOnSignals();
+  const workspace = await openFor(globals, reporter);
+  try {
+    if (flags.allBlobs === true) return await verifyStore(globals, workspace, streams);
+    const report = await verify(workspace, selectNodes(workspace.graph, patterns), {
+      jobs: jobsOf(flags.jobs),
+      offline: true,
+      signal: interruption.signal,
+      onEvent: (event) => reporter.event(event),
+    });
+    reporter.end();
+    if (globals.json === true) streams.out(`${JSON.stringify(report)}\n`);
+    const { divergence } = report;
+    if (divergence === undefined) {
+      if (globals.json !== true) streams.out(`${report.verified.length} nodes rebuilt elsewhere, every digest the same\n`);
+      return EXIT.ok;
+    }
+    if (globals.json !== true) {
+      const entry = divergence.entry === undefined ? "" : `, entry "${printable(divergence.entry)}"`;
+      const place = divergence.offset === undefined ? "" : ` at byte ${divergence.offset}`;
+      streams.out(
+        `${printable(divergence.address)} is not reproducible: output "${printable(divergence.output)}"${entry} differs${place}\n` +
+          `  stored  ${divergence.stored}\n  rebuilt ${divergence.rebuilt}\n` +
+          `  cause   ${divergence.cause}: ${REMEDIES[divergence.cause]}\n`,
+      );
+    }
+    return EXIT.mismatch;
+  } finally {
+    reporter.end();
+    await workspace.store.close();
+  }
+}
+
+async function verifyStore(globals: GlobalOptions, workspace: Workspace, streams: Streams): Promise<ExitCode> {
+  const report = await workspace.store.verifyStore({});
+  if (globals.json === true) {
+    streams.out(`${JSON.stringify(report)}\n`);
+    return EXIT.ok;
+  }
+  for (const damage of report.damaged) streams.out(`damaged  ${damage.what}  ${printable(damage.why)}\n`);
+  streams.out(
+    renderTable(
+      ["checked", "number"],
+      [
+        ["blobs", `${report.blobs} (${formatBytes(report.bytes)})`],
+        ["records", String(report.records)],
+        ["damaged, now in quarantine", String(report.damaged.length)],
+      ],
+    ),
+  );
+  if (report.damaged.length > 0) streams.out("kmips build runs again what they belonged to\n");
+  return EXIT.ok;
+}
+
+function jobsOf(wanted: number | undefined): number {
+  if (wanted === undefined) return availableParallelism();
+  if (!Number.isInteger(wanted) || wanted < 1) throw new UsageError("--jobs takes a whole number from 1", "e.g. --jobs 2");
+  return wanted;
+}
+
+function makeReporter(globals: GlobalOptions, streams: Streams): Reporter {
+  return createReporter({
+    mode: progressMode(globals),
+    paint: streams.errPaint,
+    write: streams.err,
+    columns: terminalColumns(),
+    now: () => performance.now(),
+    readLog: (path) => {
+      try {
+        return readFileSync(path, "utf8");
+      } catch {
+        return undefined;
+      }
+    },
+  });
+}
+
+/** Opens the project; warnings go to the reporter, or to stderr for commands that have none. */
+export async function openFor(globals: GlobalOptions, reporter: Reporter | undefined, streams?: Streams): Promise<Workspace> {
+  return openWorkspace(
+    makeEnvironment(globals, (message) => {
+      if (reporter !== undefined) reporter.event({ type: "warning", message });
+      else streams?.err(`warning: ${printable(message)}\n`);
+    }),
+  );
+}
+

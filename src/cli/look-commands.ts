@@ -1,0 +1,191 @@
+/** The commands that look at recipes, keys, images and logs, from options to text. */
+import { join, resolve } from "node:path";
+import {
+  diffSides,
+  exportImages,
+  formatFiles,
+  graphText,
+  keyDocument,
+  listImages,
+  nodeLog,
+  openProject,
+  pushImage,
+  query,
+  RecipeErrors,
+  selectNode,
+  selectNodes,
+  updateLock,
+  type Workspace,
+} from "../commands/index.js";
+import { EXIT, type ExitCode } from "../model/exit-code.js";
+import { diagnosticsAsData, formatBytes, printable, renderDiagnostics, renderTable } from "../report/index.js";
+import { openFor } from "./build-commands.js";
+import { abortOnSignals, makeEnvironment, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
+
+async function withWorkspace(
+  globals: GlobalOptions,
+  use: (workspace: Workspace, streams: Streams) => ExitCode | Promise<ExitCode>,
+): Promise<ExitCode> {
+  const streams = makeStreams(globals);
+  const workspace = await openFor(globals, undefined, streams);
+  try {
+    return await use(workspace, streams);
+  } finally {
+    await workspace.store.close();
+  }
+}
+
+export async function runKey(globals: GlobalOptions, pattern: string): Promise<ExitCode> {
+  return withWorkspace(globals, (workspace, streams) => {
+    const document = keyDocument(workspace, selectNode(workspace.graph, pattern));
+    if (globals.json === true) {
+      streams.out(`${JSON.stringify(document)}\n`);
+      return EXIT.ok;
+    }
+    const lines = [`${document.kind} ${printable(document.address)}`, `key ${document.key ?? `not known before ${document.waitsFor.join(", ")} ran`}`];
+    for (const field of document.fields) {
+      const [first = "", ...rest] = field.lines;
+      lines.push(`${printable(field.name)}: ${printable(first)}`, ...rest.map((line) => `  ${printable(line)}`));
+    }
+    streams.out(`${lines.join("\n")}\n`);
+    return EXIT.ok;
+  });
+}
+
+export async function runDiff(globals: GlobalOptions, before: string, after: string): Promise<ExitCode> {
+  return withWorkspace(globals, (workspace, streams) => {
+    const changes = diffSides(workspace, before, after);
+    if (globals.json === true) streams.out(`${JSON.stringify(changes)}\n`);
+    else if (changes.length === 0) streams.out("no difference\n");
+    else {
+      for (const change of changes) {
+        streams.out(`${change.code}: ${printable(change.summary)}\n${change.lines.map((line) => `  ${printable(line)}\n`).join("")}`);
+      }
+    }
+    return EXIT.ok;
+  });
+}
+
+export async function runCheck(globals: GlobalOptions): Promise<ExitCode> {
+  const streams = makeStreams(globals);
+  const project = openProject(makeEnvironment(globals, () => undefined));
+  if (globals.json === true) {
+    streams.out(`${JSON.stringify({ diagnostics: diagnosticsAsData(project.diagnostics), nodes: project.graph.nodes.size })}\n`);
+    return EXIT.ok;
+  }
+  if (project.diagnostics.length > 0) streams.err(renderDiagnostics(project.diagnostics, streams.errPaint));
+  streams.out(`${project.graph.recipes.length} recipes, ${project.graph.nodes.size} nodes, no errors\n`);
+  return EXIT.ok;
+}
+
+export async function runFmt(globals: GlobalOptions, files: readonly string[], flags: { check?: boolean }): Promise<ExitCode> {
+  const streams = makeStreams(globals);
+  const environment = makeEnvironment(globals, () => undefined);
+  const paths = files.length > 0 ? files.map((file) => resolve(file)) : ownRecipes(globals);
+  const report = formatFiles(environment.root, paths, flags.check ?? false);
+  if (globals.json === true) {
+    streams.out(`${JSON.stringify({ changed: report.changed, diagnostics: diagnosticsAsData(report.diagnostics) })}\n`);
+  } else {
+    for (const path of report.changed) streams.out(`${path}\n`);
+    if (report.diagnostics.length > 0) streams.err(renderDiagnostics(report.diagnostics, streams.errPaint));
+  }
+  if (report.diagnostics.length > 0) return EXIT.recipe;
+  return flags.check === true && report.changed.length > 0 ? EXIT.recipe : EXIT.ok;
+}
+
+/** The project's recipes as far as they can be read; the shipped ones are not the user's to format. */
+function ownRecipes(globals: GlobalOptions): string[] {
+  const environment = makeEnvironment(globals, () => undefined);
+  try {
+    const inside = join(environment.root, "/");
+    return openProject(environment).graph.recipes.filter((path) => path.startsWith(inside));
+  } catch (error) {
+    if (!(error instanceof RecipeErrors)) throw error;
+    return [...environment.entry];
+  }
+}
+
+export interface QueryFlags {
+  readonly deps?: boolean;
+  readonly rdeps?: boolean;
+}
+
+export async function runQuery(globals: GlobalOptions, patterns: readonly string[], flags: QueryFlags): Promise<ExitCode> {
+  const streams = makeStreams(globals);
+  const { graph } = openProject(makeEnvironment(globals, () => undefined));
+  const relation = flags.deps === true ? "dependencies" : flags.rdeps === true ? "dependents" : "self";
+  const addresses = query(graph, { selection: selectNodes(graph, patterns), relation });
+  if (globals.json === true) {
+    const rows = addresses.map((address) => {
+      const node = graph.nodes.get(address);
+      return { address, kind: node?.definition.kind, dependencies: node?.dependencies, doc: node?.doc };
+    });
+    streams.out(`${JSON.stringify(rows)}\n`);
+  } else streams.out(addresses.map((address) => `${printable(address)}\n`).join(""));
+  return EXIT.ok;
+}
+
+export async function runGraph(globals: GlobalOptions, patterns: readonly string[], flags: { format: "dot" | "mermaid" }): Promise<ExitCode> {
+  const streams = makeStreams(globals);
+  const { graph } = openProject(makeEnvironment(globals, () => undefined));
+  streams.out(graphText(graph, selectNodes(graph, patterns), flags.format));
+  return EXIT.ok;
+}
+
+export async function runImages(globals: GlobalOptions): Promise<ExitCode> {
+  return withWorkspace(globals, (workspace, streams) => {
+    const rows = listImages(workspace);
+    if (globals.json === true) streams.out(`${JSON.stringify({ store: workspace.store.root, images: rows })}\n`);
+    else {
+      streams.out(
+        renderTable(
+          ["reference", "platform", "size", "digest"],
+          rows.map((row) => [row.reference, row.platform, formatBytes(row.sizeBytes), row.digest ?? "not built"]),
+        ),
+      );
+      streams.err(`skopeo inspect oci:${workspace.store.root}:REFERENCE reads one\n`);
+    }
+    return EXIT.ok;
+  });
+}
+
+export async function runLog(globals: GlobalOptions, pattern: string): Promise<ExitCode> {
+  return withWorkspace(globals, (workspace, streams) => {
+    streams.out(nodeLog(workspace, selectNode(workspace.graph, pattern)));
+    return EXIT.ok;
+  });
+}
+
+export async function runExport(globals: GlobalOptions, patterns: readonly string[], flags: { output: string }): Promise<ExitCode> {
+  return withWorkspace(globals, async (workspace) => {
+    const images = selectNodes(workspace.graph, patterns).filter(
+      (address) => workspace.graph.nodes.get(address)?.definition.kind === "image",
+    );
+    await exportImages(workspace, images, resolve(flags.output));
+    return EXIT.ok;
+  });
+}
+
+export async function runPush(globals: GlobalOptions, pattern: string, destination: string): Promise<ExitCode> {
+  return withWorkspace(globals, async (workspace, streams) => {
+    const address = selectNode(workspace.graph, pattern);
+    const { signal } = abortOnSignals();
+    const { ok, output } = await pushImage(workspace, address, destination, workspace.environment.processes, signal);
+    streams.err(printable(output));
+    return ok ? EXIT.ok : EXIT.network;
+  });
+}
+
+export async function runUpdate(globals: GlobalOptions, patterns: readonly string[]): Promise<ExitCode> {
+  return withWorkspace(globals, async (workspace, streams) => {
+    const wanted = query(workspace.graph, { selection: selectNodes(workspace.graph, patterns), relation: "dependencies" });
+    const { changed, unbuilt } = await updateLock(workspace, wanted);
+    if (globals.json === true) streams.out(`${JSON.stringify({ changed, unbuilt })}\n`);
+    else {
+      streams.out(changed.map((line) => `+ ${line}\n`).join(""));
+      if (unbuilt.length > 0) streams.err(`not built, so not recorded: ${unbuilt.join(", ")}\n`);
+      streams.err(`${changed.length} facts changed in kmips.lock\n`);
+    }
+    return EXIT.ok;
+  });
+}

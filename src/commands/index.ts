@@ -1,0 +1,29 @@
+/** What the program can do; commands return data and never print. */
+export { build, isComplete, type BuildRequest, type BuildResult, type BuiltImage } from "./build.js";
+export { diagnose, type Check } from "./doctor.js";
+export { UsageError } from "./errors.js";
+export { exportImages, pushImage } from "./export.js";
+export { formatFiles, type FormatReport } from "./format.js";
+export {
+  diffSides,
+  graphText,
+  keyDocument,
+  listImages,
+  nodeLog,
+  query,
+  type ImageRow,
+  type KeyDocument,
+} from "./inspect.js";
+export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
+export { updateLock } from "./update.js";
+export { REMEDIES, verify, type Divergence, type VerifyReport } from "./verify.js";
+export {
+  openProject,
+  openWorkspace,
+  RecipeErrors,
+  selectNode,
+  selectNodes,
+  type Environment,
+  type Project,
+  type Workspace,
+} from "./workspace.js";

@@ -1,0 +1,190 @@
+/**
+ * The commands that only look: key, diff, query, graph, images, log.
+ */
+import { readFileSync } from "node:fs";
+import type { ActionRecord, Digest, Store } from "../../cache/index.js";
+import { describeAction, diffActions, keyOf, linesOf, type Change } from "../keys/index.js";
+import type { BuildGraph } from "../model/graph.js";
+import type { Address, NodeKind } from "../model/node.js";
+import { closureOf, planBuild, type PlannedNode } from "../plan/plan.js";
+import { recordOf } from "./build.js";
+import { UsageError } from "./errors.js";
+import type { Workspace } from "./workspace.js";
+
+export interface KeyDocument {
+  readonly address: Address;
+  readonly kind: NodeKind;
+  /** Undefined while a dependency has no result. */
+  readonly key: Digest | undefined;
+  readonly fields: readonly { readonly name: string; readonly lines: readonly string[] }[];
+  /** Dependencies that must run before the key is known. */
+  readonly waitsFor: readonly Address[];
+}
+
+/** Every field of a node's key, printable. */
+export function keyDocument(workspace: Workspace, address: Address): KeyDocument {
+  const { action, node } = plannedNode(workspace, address);
+  const { store } = workspace;
+  const read = (digest: Digest): string | undefined => action.attachments.get(digest)?.toString() ?? storedText(store, digest);
+  return {
+    address,
+    kind: node.definition.kind,
+    key: action.pending.length === 0 && action.missing.length === 0 ? keyOf(action) : undefined,
+    fields: action.fields.map(({ name, value }) => ({
+      name,
+      lines: value.type === "blob" ? [value.digest, ...linesOf(value, read)] : linesOf(value, read),
+    })),
+    waitsFor: action.pending,
+  };
+}
+
+function plannedNode(workspace: Workspace, address: Address): PlannedNode {
+  const plan = planBuild({ ...workspace, selection: [address] });
+  const planned = plan.nodes.get(address);
+  if (planned === undefined) throw new UsageError(`No node "${address}"`);
+  return planned;
+}
+
+/**
+ * The difference between two sides, each an address (as it would be built now), an action key of
+ * the store, or `last:ADDRESS` (as it was last built).
+ * @throws UsageError when a side cannot be found
+ */
+export function diffSides(workspace: Workspace, before: string, after: string): Change[] {
+  const left = sideOf(workspace, before);
+  const right = sideOf(workspace, after);
+  const { store } = workspace;
+  return diffActions(
+    right.kind,
+    left.fields,
+    right.fields,
+    new Map(),
+    (digest) => left.read(digest) ?? storedText(store, digest),
+    (digest) => right.read(digest) ?? storedText(store, digest),
+  );
+}
+
+interface Side {
+  readonly kind: NodeKind;
+  readonly fields: ActionRecord["fields"];
+  readonly read: (digest: Digest) => string | undefined;
+}
+
+function sideOf(workspace: Workspace, text: string): Side {
+  const { graph, store } = workspace;
+  const nothing = (): undefined => undefined;
+  if (/^sha256:[0-9a-f]{64}$/.test(text)) {
+    const { record } = store.inspectAction(text as Digest);
+    if (record === undefined) throw new UsageError(`The store has no action ${text}`, "kmips key NODE prints the key of a node");
+    return { kind: record.kind as NodeKind, fields: record.fields, read: nothing };
+  }
+  const address = text.replace(/^last:/, "");
+  const node = graph.nodes.get(address);
+  if (node === undefined) throw new UsageError(`No node "${address}"`, "kmips query lists the nodes");
+  if (text.startsWith("last:")) {
+    const key = workspace.history.lastBuilt(address);
+    const record = key === undefined ? undefined : store.inspectAction(key).record;
+    if (record === undefined) throw new UsageError(`"${address}" was never built here`, "run kmips build first");
+    return { kind: node.definition.kind, fields: record.fields, read: nothing };
+  }
+  const action = describeAction(node, { ...bound(workspace), result: (dependency) => recordOf(workspace, dependency) });
+  return {
+    kind: node.definition.kind,
+    fields: action.fields,
+    read: (digest) => action.attachments.get(digest)?.toString(),
+  };
+}
+
+function bound({ inputs }: Workspace): Omit<Parameters<typeof describeAction>[1], "result"> {
+  return {
+    fileDigest: (path) => inputs.fileDigest(path),
+    fileBytes: (path) => inputs.fileBytes(path),
+    list: (directory, include, exclude) => inputs.list(directory, include, exclude),
+    emulator: (platform) => inputs.emulator(platform),
+    isNative: (platform) => inputs.isNative(platform),
+    packageVersion: (name) => inputs.packageVersion(name),
+    compilerPrograms: (triplet) => inputs.compilerPrograms(triplet),
+    lockedSum: (path, version) => inputs.lockedSum(path, version),
+    hostArch: inputs.hostArch,
+  };
+}
+
+function storedText(store: Store, digest: Digest): string | undefined {
+  return store.has(digest) ? store.readBytes(digest).toString() : undefined;
+}
+
+export interface QueryRequest {
+  readonly selection: readonly Address[];
+  readonly relation: "self" | "dependencies" | "dependents";
+}
+
+/** Addresses in topological order. */
+export function query(graph: BuildGraph, { selection, relation }: QueryRequest): Address[] {
+  if (relation === "self") return inOrder(graph, new Set(selection));
+  if (relation === "dependencies") return inOrder(graph, closureOf(graph, selection));
+  const reached = new Set(selection);
+  for (const node of graph.nodes.values()) {
+    if (node.dependencies.some((dependency) => reached.has(dependency))) reached.add(node.address);
+  }
+  return inOrder(graph, reached);
+}
+
+function inOrder(graph: BuildGraph, wanted: ReadonlySet<Address>): Address[] {
+  return [...graph.nodes.keys()].filter((address) => wanted.has(address));
+}
+
+/** The graph of the selection for Graphviz (`dot`) or Mermaid. */
+export function graphText(graph: BuildGraph, selection: readonly Address[], format: "dot" | "mermaid"): string {
+  const wanted = inOrder(graph, closureOf(graph, selection));
+  const ids = new Map(wanted.map((address, index) => [address, `n${index}`]));
+  const lines: string[] = [];
+  for (const address of wanted) {
+    const label = address.replaceAll('"', "'");
+    lines.push(format === "dot" ? `  ${ids.get(address)} [label="${label}"];` : `  ${ids.get(address)}["${label}"]`);
+    for (const dependency of graph.nodes.get(address)?.dependencies ?? []) {
+      const edge = format === "dot" ? `${ids.get(dependency)} -> ${ids.get(address)};` : `${ids.get(dependency)} --> ${ids.get(address)}`;
+      lines.push(`  ${edge}`);
+    }
+  }
+  const [open, close] = format === "dot" ? ["digraph kmips {\n  rankdir=LR;\n  node [shape=box];", "}\n"] : ["graph LR", ""];
+  return `${open}\n${lines.join("\n")}\n${close}`;
+}
+
+export interface ImageRow {
+  readonly address: Address;
+  readonly reference: string;
+  readonly platform: string;
+  /** Undefined when it is not built. */
+  readonly digest: string | undefined;
+  readonly sizeBytes: number;
+}
+
+/** Every image and index of the project with what the store has of it. */
+export function listImages(workspace: Workspace): ImageRow[] {
+  const rows: ImageRow[] = [];
+  for (const { address, definition } of workspace.graph.nodes.values()) {
+    if (definition.kind !== "image" && definition.kind !== "index") continue;
+    const record = recordOf(workspace, address);
+    const output = record?.outputs.find((o) => o.name === "manifest" || o.name === "index");
+    rows.push({
+      address,
+      reference: definition.reference,
+      platform: definition.kind === "image" ? `linux/${definition.platform.arch}` : `${definition.images.length} platforms`,
+      digest: output?.digest,
+      sizeBytes: (record?.outputs ?? []).filter((o) => o.name.startsWith("layer/")).reduce((sum, o) => sum + o.size, 0),
+    });
+  }
+  return rows;
+}
+
+/** What the last run of a node printed. @throws UsageError when it never ran here */
+export function nodeLog(workspace: Workspace, address: Address): string {
+  const key = workspace.history.last(address)?.key;
+  if (key === undefined) throw new UsageError(`"${address}" never ran here`, "run kmips build first");
+  try {
+    return readFileSync(workspace.store.paths.log(key), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return "";
+  }
+}

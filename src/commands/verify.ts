@@ -1,0 +1,194 @@
+/**
+ * `kmips verify`: runs nodes again under other circumstances and compares what comes out.
+ *
+ * The first node that differs is taken apart: which output, where, and which single circumstance
+ * is enough to make it differ.
+ */
+import { type ActionRecord, type Digest, type Output, type Store } from "../../cache/index.js";
+import { produceRecord, type Perturbation, type RunnerOptions } from "../execute/index.js";
+import type { Address, NodeKind } from "../model/node.js";
+import { planBuild, type PlannedNode } from "../plan/plan.js";
+import { runnerOptions, type BuildRequest } from "./build.js";
+import { UsageError } from "./errors.js";
+import type { Workspace } from "./workspace.js";
+
+/** What a rebuild of each kind can differ by. Fetched things are pinned by digest already. */
+const VERIFIED_KINDS: ReadonlySet<NodeKind> = new Set(["patch", "modules", "component", "image", "index"]);
+
+/** Everything at once: if nothing differs under all of it, nothing of it matters. */
+const EVERYTHING: Perturbation = {
+  directory: "/perturbed/some/other/place",
+  umask: 0o077,
+  timezone: "Asia/Kathmandu",
+  locale: "tr_TR.UTF-8",
+  uid: 1234,
+  cpus: 1,
+  coldCaches: true,
+};
+
+const NOTHING: Perturbation = { directory: "", umask: 0o022, timezone: "UTC", locale: "C.UTF-8", coldCaches: false };
+
+/** The class of a cause, with the single change that shows it. */
+const SINGLE_CHANGES: readonly (readonly [DifferenceClass, Partial<Perturbation>])[] = [
+  ["random-or-time", {}],
+  ["path", { directory: EVERYTHING.directory }],
+  ["umask", { umask: EVERYTHING.umask }],
+  ["timezone", { timezone: EVERYTHING.timezone }],
+  ["locale", { locale: EVERYTHING.locale }],
+  ["uid", { uid: 1234 }],
+  ["cpu-count", { cpus: 1 }],
+  ["compiler-cache", { coldCaches: true }],
+];
+
+export type DifferenceClass =
+  | "random-or-time"
+  | "path"
+  | "umask"
+  | "timezone"
+  | "locale"
+  | "uid"
+  | "cpu-count"
+  | "compiler-cache"
+  | "combination";
+
+export interface Divergence {
+  readonly address: Address;
+  /** Name of the first output that differs. */
+  readonly output: string;
+  readonly stored: string;
+  readonly rebuilt: string;
+  /** Offset of the first byte that differs; undefined when one of the outputs is absent. */
+  readonly offset: number | undefined;
+  /** For trees and layers: the entry that the byte belongs to. */
+  readonly entry?: string;
+  readonly cause: DifferenceClass;
+}
+
+export interface VerifyReport {
+  readonly verified: readonly Address[];
+  readonly divergence: Divergence | undefined;
+}
+
+/** Verifies the selected nodes and everything they are made from, dependencies first. */
+export async function verify(
+  workspace: Workspace,
+  selection: readonly Address[],
+  request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent">,
+): Promise<VerifyReport> {
+  const { graph, store, inputs, history } = workspace;
+  const plan = planBuild({ graph, selection, store, inputs, history });
+  const records = new Map<Address, ActionRecord>();
+  for (const [address, { decision }] of plan.nodes) {
+    if (decision.state === "cached") records.set(address, decision.record);
+    else if (decision.state !== "group") {
+      throw new UsageError(`"${address}" is not built`, "run kmips build first");
+    }
+  }
+  const options = runnerOptions(workspace, request);
+  const verified: Address[] = [];
+  for (const [address, planned] of plan.nodes) {
+    const { decision } = planned;
+    if (decision.state !== "cached" || !VERIFIED_KINDS.has(planned.node.definition.kind)) continue;
+    const rebuild = async (perturbation: Perturbation): Promise<ActionRecord> =>
+      rebuildNode(planned, decision.key, records, options, perturbation);
+    const { record } = decision;
+    request.onEvent({ type: "started", address, cause: "policy.verify: rebuilt under other circumstances" });
+    const rebuilt = await rebuild(EVERYTHING);
+    if (rebuilt.result !== record.result) {
+      return { verified, divergence: await takeApart(address, record, rebuilt, rebuild, store) };
+    }
+    request.onEvent({
+      type: "finished",
+      address,
+      outcome: { kind: "built", result: record.result, nativeMs: rebuilt.nativeMs, emulatedMs: rebuilt.emulatedMs },
+    });
+    verified.push(address);
+  }
+  return { verified, divergence: undefined };
+}
+
+async function rebuildNode(
+  planned: PlannedNode,
+  key: Digest,
+  records: ReadonlyMap<Address, ActionRecord>,
+  options: RunnerOptions,
+  perturbation: Perturbation,
+): Promise<ActionRecord> {
+  return produceRecord(planned, key, (address) => records.get(address), options, perturbation);
+}
+
+async function takeApart(
+  address: Address,
+  record: ActionRecord,
+  rebuilt: ActionRecord,
+  rebuild: (perturbation: Perturbation) => Promise<ActionRecord>,
+  store: Store,
+): Promise<Divergence> {
+  const [name, before, after] = firstDifferentOutput(record.outputs, rebuilt.outputs);
+  const offset = before === undefined || after === undefined ? undefined : firstDifferentByte(store, before.digest, after.digest);
+  const entry = before === undefined || after === undefined ? undefined : differentEntry(store, before, after);
+  let cause: DifferenceClass = "combination";
+  for (const [candidate, change] of SINGLE_CHANGES) {
+    const again = await rebuild({ ...NOTHING, ...change });
+    if (again.result !== record.result) {
+      cause = candidate;
+      break;
+    }
+  }
+  return {
+    address,
+    output: name,
+    stored: before?.digest ?? "absent",
+    rebuilt: after?.digest ?? "absent",
+    offset,
+    ...(entry === undefined ? {} : { entry }),
+    cause,
+  };
+}
+
+function firstDifferentOutput(
+  before: readonly Output[],
+  after: readonly Output[],
+): readonly [string, Output | undefined, Output | undefined] {
+  const rebuilt = new Map(after.map((output) => [output.name, output]));
+  for (const output of before) {
+    const other = rebuilt.get(output.name);
+    if (other?.digest !== output.digest || other.executable !== output.executable) return [output.name, output, other];
+    rebuilt.delete(output.name);
+  }
+  const [extra] = rebuilt.values();
+  return [extra?.name ?? "", undefined, extra];
+}
+
+function firstDifferentByte(store: Store, a: Digest, b: Digest): number | undefined {
+  const left = store.readBytes(a);
+  const right = store.readBytes(b);
+  const length = Math.min(left.length, right.length);
+  for (let offset = 0; offset < length; offset++) if (left[offset] !== right[offset]) return offset;
+  return left.length === right.length ? undefined : length;
+}
+
+/** The first entry of a tree or layer that is not the same in both. */
+function differentEntry(store: Store, before: Output, after: Output): string | undefined {
+  if (before.name !== "tree" && !before.name.startsWith("layer/")) return undefined;
+  const rebuilt = new Map(store.listTree(after.digest).map((entry) => [entry.path, JSON.stringify(entry)]));
+  for (const entry of store.listTree(before.digest)) {
+    if (rebuilt.get(entry.path) !== JSON.stringify(entry)) return entry.path;
+    rebuilt.delete(entry.path);
+  }
+  const [extra] = rebuilt.keys();
+  return extra;
+}
+
+/** What to do about each class of difference. */
+export const REMEDIES: Readonly<Record<DifferenceClass, string>> = {
+  "random-or-time": "a second run under the same circumstances differs already: look for random identifiers and time stamps, e.g. -Wl,--build-id=uuid, __TIME__, date in a generator",
+  path: "the directory of the build is in the output: use -trimpath, -ffile-prefix-map or relative paths",
+  umask: "the umask reaches the output: set the modes of generated files",
+  timezone: "the time zone reaches the output: use UTC and SOURCE_DATE_EPOCH",
+  locale: "the locale reaches the output: sort by byte order (LC_ALL=C)",
+  uid: "the user id reaches the output: set owners",
+  "cpu-count": "the number of processors reaches the output: look for parallel steps whose order shows",
+  "compiler-cache": "a compiler cache reaches the output: what was stored was built from another state",
+  combination: "no single circumstance is enough: the difference needs several, or comes and goes",
+};

@@ -1,0 +1,144 @@
+/**
+ * What every command works on: the analyzed project, its store, its live inputs and its history.
+ *
+ * Opening one starts no process; the pieces that write are opened on first use.
+ */
+import { join } from "node:path";
+import { FileIndex, openStore, type Store } from "../../cache/index.js";
+import type { Diagnostic } from "../../grammar/index.js";
+import { analyze, select, type AnalysisNote } from "../analyze/index.js";
+import { FlockLocker, Tools, type ToolSearch } from "../host/index.js";
+import type { BuildGraph } from "../model/graph.js";
+import type { Address } from "../model/node.js";
+import type { FileReader, ProcessRunner } from "../model/ports.js";
+import { History } from "../plan/history.js";
+import { mergeLocks, parseLock, type LockFile } from "../plan/lock-file.js";
+import { projectDirectory } from "../plan/locations.js";
+import { UsageError } from "./errors.js";
+import { LiveInputs } from "./live-inputs.js";
+
+/** Everything a command gets from the outside; `src/cli` fills it in, tests make their own. */
+export interface Environment {
+  /** Absolute path of the project's directory. */
+  readonly root: string;
+  /** Recipes of the project: absolute paths. */
+  readonly entry: readonly string[];
+  /** Absolute path of the store. */
+  readonly storePath: string;
+  /** Absolute path of the shipped recipes, which `kmips:` names. */
+  readonly shipped: string;
+  readonly reader: FileReader;
+  readonly processes: ProcessRunner;
+  readonly toolSearch: ToolSearch;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly testDriver: string;
+  readonly version: string;
+  readonly durable: boolean;
+  readonly onWarning: (message: string) => void;
+}
+
+export interface Project {
+  readonly environment: Environment;
+  readonly graph: BuildGraph;
+  readonly notes: readonly AnalysisNote[];
+}
+
+export interface Workspace extends Project {
+  readonly store: Store;
+  readonly inputs: LiveInputs;
+  readonly history: History;
+  readonly tools: Tools;
+  readonly lock: LockFile;
+  readonly fileIndex: FileIndex;
+  /** Directory of the project's own state in the store. */
+  readonly stateDirectory: string;
+}
+
+/** A project whose recipes have errors. */
+export class RecipeErrors extends Error {
+  override readonly name = "RecipeErrors";
+  readonly diagnostics: readonly Diagnostic[];
+  constructor(diagnostics: readonly Diagnostic[]) {
+    super("The recipes have errors");
+    this.diagnostics = diagnostics;
+  }
+}
+
+/** Reads and checks the recipes. @throws RecipeErrors, UsageError when there is no recipe */
+export function openProject(environment: Environment): Project & { diagnostics: readonly Diagnostic[] } {
+  if (environment.entry.length === 0) {
+    throw new UsageError(
+      `No recipe in "${environment.root}"`,
+      "make a project.kmips there, or name the project with -C DIRECTORY",
+    );
+  }
+  const { graph, diagnostics, notes } = analyze(environment);
+  if (graph === undefined || diagnostics.some((d) => d.severity === "error")) throw new RecipeErrors(diagnostics);
+  return { environment, graph, notes, diagnostics };
+}
+
+/** Opens the project and its store. @throws RecipeErrors, UsageError, errors of the cache */
+export async function openWorkspace(environment: Environment): Promise<Workspace> {
+  const project = openProject(environment);
+  const store = await openStore(environment.storePath, {
+    locker: new FlockLocker(),
+    durable: environment.durable,
+    onWarning: environment.onWarning,
+  });
+  const tools = new Tools(environment.toolSearch);
+  const lock = readLocks(environment);
+  const stateDirectory = projectDirectory(environment.storePath, environment.root);
+  const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
+  return {
+    ...project,
+    store,
+    tools,
+    lock,
+    fileIndex,
+    stateDirectory,
+    inputs: new LiveInputs(fileIndex, tools, lock),
+    history: History.open(join(stateDirectory, "history")),
+  };
+}
+
+export const LOCK_NAME = "kmips.lock";
+
+/** The project's lock over the one of the shipped recipes. @throws UsageError for a damaged lock */
+function readLocks(environment: Environment): LockFile {
+  const paths = [join(environment.shipped, LOCK_NAME), join(environment.root, LOCK_NAME)];
+  let merged: LockFile = { sums: new Map() };
+  for (const path of paths) {
+    const { lock, problems } = parseLock(environment.reader.readText(path) ?? "");
+    const [problem] = problems;
+    if (problem !== undefined) {
+      throw new UsageError(`"${path}" line ${problem.line}: ${problem.message}`, "correct the line, or remove it and run kmips update");
+    }
+    merged = mergeLocks(merged, lock);
+  }
+  return merged;
+}
+
+/** The addresses that patterns name; no pattern names everything. @throws UsageError */
+export function selectNodes(graph: BuildGraph, patterns: readonly string[]): Address[] {
+  if (patterns.length === 0) return [...graph.nodes.keys()];
+  const { addresses, unknown } = select(graph, patterns);
+  const [first] = unknown;
+  if (first !== undefined) {
+    const help =
+      first.candidates.length > 0
+        ? `did you mean ${first.candidates.map((c) => `"${c}"`).join(", ")}?`
+        : "kmips query lists the nodes";
+    throw new UsageError(`No node matches "${first.pattern}"`, help);
+  }
+  return addresses;
+}
+
+/** The one node that a pattern names. @throws UsageError when it names none or several */
+export function selectNode(graph: BuildGraph, pattern: string): Address {
+  const addresses = selectNodes(graph, [pattern]);
+  const [only] = addresses;
+  if (only === undefined || addresses.length > 1) {
+    throw new UsageError(`"${pattern}" names ${addresses.length} nodes: ${addresses.slice(0, 5).join(", ")}`, "name one");
+  }
+  return only;
+}

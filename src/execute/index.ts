@@ -1,0 +1,5 @@
+/** Running plans. */
+export { executePlan, type NodeRunner, type ScheduleOptions } from "./scheduler.js";
+export { produceRecord, runNode, type RunnerOptions } from "./run-node.js";
+export type { LockFacts, Perturbation } from "./context.js";
+export { hashModuleDirectory } from "./module-hash.js";

@@ -1,0 +1,74 @@
+/** A node's failure as text: what, where, expected and actual, the next step. */
+import { assertNever } from "../model/invariant.js";
+import type { FailureReason } from "../model/failure.js";
+import { printable } from "./paint.js";
+
+export interface FailureText {
+  /** One line, sentence case, no period. */
+  readonly headline: string;
+  /** The telling lines, already cut. */
+  readonly details: readonly string[];
+  readonly code: string;
+}
+
+/** The failure in words. Codes are listed in README.md. */
+export function describeFailure(reason: FailureReason): FailureText {
+  switch (reason.type) {
+    case "command":
+      return text("KM0501", `${reason.what} failed: ${reason.exit}`, reason.excerpt);
+    case "patch":
+      return text("KM0502", patchHeadline(reason), reason.excerpt);
+    case "checksum":
+      return text(
+        "KM0503",
+        `Checksum of ${reason.what} does not match`,
+        `expected ${reason.expected}\nactual   ${reason.actual}`,
+      );
+    case "elf":
+      return text(
+        "KM0504",
+        `Program "${reason.file}" is for another machine`,
+        `expected ${reason.expected}\nactual   ${reason.actual}`,
+      );
+    case "test":
+      return text(
+        "KM0505",
+        `Test step "${reason.step}" did not get the expected answer`,
+        `expected ${reason.expected}\nactual   ${reason.actual}`,
+      );
+    case "missing-input": {
+      const near = reason.candidates.length === 0 ? "" : `did you mean ${reason.candidates.map((c) => `"${c}"`).join(", ")}?`;
+      return text("KM0506", `${reason.what} needs "${reason.path}", which is not there`, near);
+    }
+    case "tool":
+      return text("KM0507", `Tool "${reason.tool}" is not usable: ${reason.why}`, `install it: ${reason.install}`);
+    case "network":
+      return text("KM0508", `${reason.what} could not be fetched`, reason.excerpt);
+    case "emulator-crash":
+      return text("KM0509", `The emulator crashed with ${reason.signal}, twice`, reason.excerpt);
+    case "resource":
+      return text("KM0510", `${reason.errno} at "${reason.path}"`, reason.what);
+    case "timeout":
+      return text("KM0511", `${reason.what} took longer than ${reason.ms / 1000} s`, "");
+    case "interrupted":
+      return text("KM0512", "Interrupted", "");
+    default:
+      return assertNever(reason);
+  }
+}
+
+function patchHeadline(reason: Extract<FailureReason, { type: "patch" }>): string {
+  switch (reason.state) {
+    case "conflict":
+      return `Patch "${reason.file}" does not apply`;
+    case "already-upstream":
+      return `Patch "${reason.file}" is already upstream: it applies in reverse`;
+    case "missing-file":
+      return `Patch "${reason.file}" changes a file that the source does not have`;
+  }
+}
+
+function text(code: string, headline: string, details: string): FailureText {
+  const lines = details === "" ? [] : printable(details).replace(/\n+$/, "").split("\n");
+  return { code, headline: printable(headline), details: lines };
+}

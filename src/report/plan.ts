@@ -1,0 +1,115 @@
+/**
+ * A plan as text: one line per node that would run, root causes first with their followers below.
+ */
+import type { Address } from "../model/node.js";
+import type { Cause, Plan, PlannedNode } from "../plan/plan.js";
+import { formatMs } from "./duration.js";
+import { printable, type Paint } from "./paint.js";
+
+export interface PlanCounts {
+  readonly total: number;
+  readonly cached: number;
+  readonly toRun: number;
+  readonly waiting: number;
+  readonly nativeMs: number;
+  readonly emulatedMs: number;
+}
+
+/** Groups are names, not work: they are not counted. */
+export function countPlan(plan: Plan): PlanCounts {
+  const counts = { total: 0, cached: 0, toRun: 0, waiting: 0, nativeMs: 0, emulatedMs: 0 };
+  for (const { decision, expectedMs } of plan.nodes.values()) {
+    if (decision.state === "group") continue;
+    counts.total++;
+    if (decision.state === "cached") counts.cached++;
+    else {
+      if (decision.state === "invalidated") counts.toRun++;
+      else counts.waiting++;
+      counts.nativeMs += expectedMs?.native ?? 0;
+      counts.emulatedMs += expectedMs?.emulated ?? 0;
+    }
+  }
+  return counts;
+}
+
+export interface PlanTextOptions {
+  readonly paint: Paint;
+  /** Cached nodes are listed too. */
+  readonly all: boolean;
+}
+
+/** `cause`, `follows` and, with `all`, `cached` lines, then the counts. */
+export function renderPlan(plan: Plan, { paint, all }: PlanTextOptions): string {
+  const lines: string[] = [];
+  for (const planned of plan.nodes.values()) {
+    const line = planLine(planned, paint, all);
+    if (line !== undefined) lines.push(line);
+  }
+  lines.push(planSummary(countPlan(plan)));
+  return `${lines.join("\n")}\n`;
+}
+
+function planLine(planned: PlannedNode, paint: Paint, all: boolean): string | undefined {
+  const address = printable(planned.node.address);
+  const { decision } = planned;
+  switch (decision.state) {
+    case "group":
+      return undefined;
+    case "cached":
+      return all ? `${paint.green("cached ")}  ${address}  ${paint.dim(decision.key.slice(0, 19))}` : undefined;
+    case "invalidated":
+      return `${paint.yellow("cause  ")}  ${paint.bold(address)}  ${causeText(decision.causes)}  ${costText(planned, paint)}`.trimEnd();
+    case "waits": {
+      const own = decision.causes.length > 0 ? `${causeText(decision.causes)}; ` : "";
+      const stop = decision.causes.length > 0 ? "" : paint.dim("may stop here");
+      return `${paint.cyan("follows")}  ${address}  ${own}waits for ${nameFew(decision.on)}  ${[costText(planned, paint), stop].filter((t) => t !== "").join("  ")}`.trimEnd();
+    }
+  }
+}
+
+/** `code: difference`, the first cause and how many more. */
+export function causeText(causes: readonly Cause[]): string {
+  const [first] = causes;
+  if (first === undefined) return "unknown";
+  const more = causes.length > 1 ? ` (and ${causes.length - 1} more)` : "";
+  return `${first.code}: ${printable(first.summary)}${more}`;
+}
+
+function costText(planned: PlannedNode, paint: Paint): string {
+  if (planned.expectedMs === undefined) return "";
+  const { native, emulated } = planned.expectedMs;
+  const parts = [native > 0 ? `${formatMs(native)} native` : "", emulated > 0 ? `${formatMs(emulated)} emulated` : ""];
+  return paint.dim(parts.filter((part) => part !== "").join(", "));
+}
+
+function nameFew(addresses: readonly Address[]): string {
+  const shown = addresses.slice(0, 2).map(printable).join(", ");
+  return addresses.length > 2 ? `${shown} and ${addresses.length - 2} more` : shown;
+}
+
+export function planSummary(counts: PlanCounts): string {
+  const parts = [`${counts.total} nodes: ${counts.cached} cached, ${counts.toRun} to run, ${counts.waiting} waiting on them`];
+  if (counts.nativeMs + counts.emulatedMs > 0) {
+    parts.push(`about ${formatMs(counts.nativeMs)} native, ${formatMs(counts.emulatedMs)} emulated`);
+  }
+  return parts.join("; ");
+}
+
+/** The plan for `--json`. */
+export function planAsData(plan: Plan): unknown {
+  return {
+    ...countPlan(plan),
+    nodes: [...plan.nodes.values()]
+      .filter(({ decision }) => decision.state !== "group")
+      .map(({ node, decision, expectedMs }) => ({
+        address: node.address,
+        kind: node.definition.kind,
+        state: decision.state,
+        key: "key" in decision ? decision.key : undefined,
+        causes: "causes" in decision ? decision.causes : undefined,
+        waitsFor: "on" in decision ? decision.on : undefined,
+        result: decision.state === "cached" ? decision.record.result : undefined,
+        expectedMs,
+      })),
+  };
+}

@@ -1,0 +1,176 @@
+/**
+ * Build events as text on one stream: plain lines for pipes and logs, one status line on a
+ * terminal, JSON objects for programs. Results of a command go to stdout and never through here.
+ */
+import type { BuildEvent, NodeOutcome } from "../model/event.js";
+import { formatMs } from "./duration.js";
+import { describeFailure } from "./failure.js";
+import { printable, type Paint } from "./paint.js";
+
+export interface Reporter {
+  event(event: BuildEvent): void;
+  /** Clears what is transient; called once, also after an interruption. */
+  end(): void;
+}
+
+export type ProgressMode = "tty" | "plain" | "json" | "quiet";
+
+export interface ReporterOptions {
+  readonly mode: ProgressMode;
+  readonly paint: Paint;
+  readonly write: (text: string) => void;
+  /** Columns of the terminal. */
+  readonly columns: number;
+  /** Reads a node's log, for showing it on failure. */
+  readonly readLog: (path: string) => string | undefined;
+  /** Milliseconds on any steady clock. */
+  readonly now: () => number;
+}
+
+export function createReporter(options: ReporterOptions): Reporter {
+  switch (options.mode) {
+    case "quiet":
+      return { event: () => undefined, end: () => undefined };
+    case "json":
+      return new JsonReporter(options);
+    case "plain":
+      return new PlainReporter(options);
+    case "tty":
+      return new LiveReporter(options);
+  }
+}
+
+/** One JSON object a line: `v` is the version of the shape, `seq` counts. */
+class JsonReporter implements Reporter {
+  readonly #options: ReporterOptions;
+  #seq = 0;
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+  event(event: BuildEvent): void {
+    this.#options.write(`${JSON.stringify({ v: 1, seq: this.#seq++, ...event })}\n`);
+  }
+  end(): void {
+    // Every line was written when it happened.
+  }
+}
+
+class PlainReporter implements Reporter {
+  protected readonly options: ReporterOptions;
+  #total = 0;
+  #done = 0;
+
+  constructor(options: ReporterOptions) {
+    this.options = options;
+  }
+
+  event(event: BuildEvent): void {
+    switch (event.type) {
+      case "plan":
+        this.#total = event.toRun + event.waiting;
+        return;
+      case "started":
+        this.line(`start  ${printable(event.address)}  ${printable(event.cause)}`);
+        return;
+      case "finished":
+        this.#done++;
+        for (const text of this.outcomeLines(event.address, event.outcome, event.log)) this.line(text);
+        return;
+      case "note":
+        this.line(`note   ${printable(event.address)}  ${printable(event.message)}`);
+        return;
+      case "warning":
+        this.line(`${this.options.paint.yellow("warning")}  ${printable(event.message)}`);
+    }
+  }
+
+  end(): void {
+    // Every line was written when it happened.
+  }
+
+  protected line(text: string): void {
+    this.options.write(`${text}\n`);
+  }
+
+  /** `[done/total]`; the total counts nodes that may turn out cached as well. */
+  protected progress(): string {
+    return `[${this.#done}/${Math.max(this.#total, this.#done)}]`;
+  }
+
+  protected outcomeLines(address: string, outcome: NodeOutcome, log: string | undefined): string[] {
+    const { paint } = this.options;
+    const name = printable(address);
+    switch (outcome.kind) {
+      case "built": {
+        const emulated = outcome.emulatedMs > 0 ? `, ${formatMs(outcome.emulatedMs)} emulated` : "";
+        return [`${this.progress()} ${paint.green("built")}  ${name}  ${outcome.result.slice(0, 19)}  ${formatMs(outcome.nativeMs)} native${emulated}`];
+      }
+      case "cached":
+        return outcome.cutOff ? [`${this.progress()} ${paint.green("same")}   ${name}  inputs came out identical, not run`] : [];
+      case "failed": {
+        const failure = describeFailure(outcome.reason);
+        const lines = [`${this.progress()} ${paint.red.bold("FAILED")} ${name}  ${failure.code}: ${failure.headline}`];
+        lines.push(...failure.details.map((detail) => `    ${detail}`));
+        if (outcome.help !== undefined) lines.push(`  ${paint.green("help:")} ${printable(outcome.help)}`);
+        lines.push(...this.logLines(outcome, log));
+        return lines;
+      }
+      case "skipped":
+        return [];
+    }
+  }
+
+  /** The whole log of a failed tool, once, when it says more than the excerpt. */
+  private logLines(outcome: NodeOutcome, path: string | undefined): string[] {
+    if (outcome.kind !== "failed" || outcome.reason.type === "interrupted" || path === undefined) return [];
+    const log = this.options.readLog(path);
+    if (log === undefined || log.trim() === "") return [];
+    const body = printable(log).trimEnd().split("\n");
+    return [`  log (${path}):`, ...body.map((text) => `  | ${text}`)];
+  }
+}
+
+/** Finished lines scroll by; the last line says what runs now. Redrawn at most ten times a second. */
+class LiveReporter extends PlainReporter {
+  readonly #running = new Map<string, number>();
+  #drawn = false;
+  #lastDraw = 0;
+
+  override event(event: BuildEvent): void {
+    if (event.type === "started") {
+      this.#running.set(event.address, this.options.now());
+      this.#draw(true);
+      return;
+    }
+    if (event.type === "finished") this.#running.delete(event.address);
+    super.event(event);
+    this.#draw(false);
+  }
+
+  override end(): void {
+    this.#erase();
+  }
+
+  protected override line(text: string): void {
+    this.#erase();
+    super.line(text);
+  }
+
+  #draw(force: boolean): void {
+    const now = this.options.now();
+    if (!force && this.#drawn && now - this.#lastDraw < 100) return;
+    this.#erase();
+    if (this.#running.size === 0) return;
+    this.#lastDraw = now;
+    const running = [...this.#running].map(([address, since]) => `${printable(address)} ${formatMs(now - since)}`);
+    const text = `${this.progress()} ${running.join("  ")}`;
+    this.options.write(this.options.paint.dim(text.slice(0, Math.max(20, this.options.columns - 1))));
+    this.#drawn = true;
+  }
+
+  #erase(): void {
+    if (!this.#drawn) return;
+    this.options.write("\r\u001b[2K");
+    this.#drawn = false;
+  }
+}
