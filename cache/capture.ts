@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from "node:fs";
 import type { EntryInput } from "./archive.js";
-import type { StoredBlob } from "./blob-store.js";
+import type { StoredBlob } from "./blob-writer.js";
 import { ArchiveError, storage } from "./errors.js";
 import { compareUtf8 } from "./order.js";
 import type { TreeStore } from "./tree.js";

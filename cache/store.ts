@@ -7,9 +7,12 @@
 import { lstatSync, mkdirSync } from "node:fs";
 import { ActionCache, type Inspection, type PutResult } from "./action-cache.js";
 import type { ArchiveOptions, EntryInput } from "./archive.js";
-import { BlobStore, type BlobWriter, type StoredBlob } from "./blob-store.js";
+import { BlobStore } from "./blob-store.js";
+import type { BlobWriter, StoredBlob } from "./blob-writer.js";
 import { captureTree, type CaptureOptions } from "./capture.js";
 import { Checkouts } from "./checkout.js";
+import { collect, type CollectionReport } from "./collect.js";
+import { planCollection, type CollectionPlan, type CollectOptions } from "./collect-plan.js";
 import type { Descriptor } from "./descriptor.js";
 import { hexOf, type Digest } from "./digest.js";
 import { errnoOf, StoreFormatError, storage } from "./errors.js";
@@ -19,6 +22,8 @@ import type { LockHandle, Locker } from "./locker.js";
 import type { ActionRecord } from "./record.js";
 import { indexText, References } from "./references.js";
 import { Session } from "./session.js";
+import { importArchive, type ImportOptions } from "./archive-import.js";
+import { verifyStore, type VerifyOptions, type VerifyParts, type VerifyReport } from "./verify.js";
 import { TreeStore, type TreeEntry, type TreeFile, type TreeWriter } from "./tree.js";
 
 export interface StoreOptions {
@@ -107,6 +112,17 @@ export class Store {
     this.#references = new References(session);
   }
 
+  get #parts(): VerifyParts {
+    return {
+      session: this.#session,
+      blobs: this.#blobs,
+      actions: this.#actions,
+      trees: this.#trees,
+      checkouts: this.#checkouts,
+      references: this.#references,
+    };
+  }
+
   /** Whether the blob is there, with that size when given. Pins it, so it stays while this process lives. */
   has(digest: Digest, size?: number): boolean {
     return this.#blobs.has(digest, size);
@@ -186,6 +202,16 @@ export class Store {
     return this.#trees.write(entries);
   }
 
+  /**
+   * Stores a foreign tar (already decompressed) as a tree: owners and times go, hard links become
+   * copies.
+   *
+   * @throws ArchiveError naming the entry that is malformed, hostile or of no use in a tree.
+   */
+  importArchive(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: ImportOptions): Promise<StoredBlob> {
+    return importArchive(this.#session, this.#trees, chunks, options);
+  }
+
   /** The shared, read-only directory with the unpacked tree. */
   checkout(tree: Digest): Promise<string> {
     return this.#checkouts.checkout(tree);
@@ -231,6 +257,25 @@ export class Store {
 
   bumpGeneration(): void {
     this.#session.bumpGeneration();
+  }
+
+  /** What `collect` with these options would remove, and why. */
+  planCollection(options: CollectOptions = {}): Promise<CollectionPlan> {
+    return planCollection(this.#parts, options);
+  }
+
+  /**
+   * Removes what nothing needs, beside running builds.
+   *
+   * @throws StoreBusyError when another collection runs; ClockSkewError.
+   */
+  collect(options: CollectOptions = {}): Promise<CollectionReport> {
+    return collect(this.#parts, options);
+  }
+
+  /** Reads everything; what is damaged goes to quarantine and is made again when needed. */
+  verifyStore(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return verifyStore(this.#parts, options);
   }
 
   /** Waits until no other process runs the action, and keeps it so until released. */
