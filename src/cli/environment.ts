@@ -12,11 +12,11 @@ import { paintFor, type Paint, type ProgressMode } from "../report/index.js";
 
 /** Replaced by the bundler. */
 declare const __KMIPS_VERSION__: string;
-declare const __KMIPS_BUILD__: string;
+declare const __KMIPS_BUILD_ID__: string;
 
 export const VERSION = __KMIPS_VERSION__;
 /** Identity of this build of kmips: plans of another build are stale. */
-export const BUILD_ID = __KMIPS_BUILD__;
+export const BUILD_ID = __KMIPS_BUILD_ID__;
 
 /** Options that every command takes. */
 export interface GlobalOptions {

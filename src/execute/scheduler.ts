@@ -83,8 +83,10 @@ class Scheduler {
   readonly #dependents = new Map<Address, Address[]>();
   readonly #priority: ReadonlyMap<Address, number>;
   #stopped = false;
+  #active = 0;
+  #finish: () => void = () => undefined;
   /** The first error that is no failure of a node: a bug of kmips. */
-  #bug: unknown;
+  #bug: Error | undefined;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -107,8 +109,10 @@ class Scheduler {
   async run(): Promise<BuildReport> {
     const start = [...this.#missing].filter(([, count]) => count === 0).map(([address]) => address);
     this.#decide(start);
-    this.#fill();
-    await this.#queue.onIdle();
+    await new Promise<void>((resolve) => {
+      this.#finish = resolve;
+      this.#fill();
+    });
     if (this.#bug !== undefined) throw this.#bug;
     for (const address of this.#options.plan.nodes.keys()) {
       if (!this.#outcomes.has(address)) this.#outcomes.set(address, this.#whySkipped(address));
@@ -160,20 +164,19 @@ class Scheduler {
     return planned.decision.state === "waits" ? planNode(planned.node, this.#planOptions) : planned;
   }
 
-  /** Starts ready nodes while there are free slots. */
+  /** Starts ready nodes while there are free slots; tells `run` when nothing runs any more. */
   #fill(): void {
-    while (
-      !this.#stopped &&
-      !this.#options.signal.aborted &&
-      this.#queue.pending + this.#queue.size < this.#options.jobs
-    ) {
+    while (!this.#stopped && !this.#options.signal.aborted && this.#active < this.#options.jobs) {
       const address = this.#ready.pop();
-      if (address === undefined) return;
+      if (address === undefined) break;
+      this.#active++;
       void this.#queue.add(async () => {
         await this.#execute(address);
+        this.#active--;
         this.#fill();
       });
     }
+    if (this.#active === 0) this.#finish();
   }
 
   async #execute(address: Address): Promise<void> {
@@ -259,7 +262,7 @@ class Scheduler {
   #fail(address: Address, error: unknown): void {
     const failure = toFailure(error);
     if (failure === undefined) {
-      this.#bug ??= error;
+      this.#bug ??= error instanceof Error ? error : new InternalError(String(error));
       this.#stopped = true;
       return;
     }
