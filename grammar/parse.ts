@@ -4,48 +4,109 @@
 import type { Recipe } from "./ast.js";
 import { checkDepth, checkSize } from "./depth.js";
 import type { Diagnostic } from "./diagnostic.js";
-import { checkCharacters, tokenize } from "./lexer.js";
+import { checkCharacters, type Lexed, tokenize } from "./lexer.js";
+import { LIMITS } from "./limits.js";
 import { diagnose } from "./messages.js";
 import { RecipeParser } from "./parser.js";
+import { recover } from "./recover.js";
 import type { SourceFile } from "./source.js";
 
 /** A recipe and everything that is wrong with it, in the order of the text. */
 export interface ParseResult {
+  /** With faults: the declarations that could be read; those with a fault inside are `damaged`. */
   readonly recipe: Recipe;
   readonly diagnostics: Diagnostic[];
 }
 
+/** The edition of the language that this parser reads. */
+const EDITION = 1;
+
 let shared: RecipeParser | undefined;
 
-/** Parses `file`. With faults the recipe holds the declarations that could be read. */
+/**
+ * Parses `file`. Never throws: every fault of the text is a diagnostic, at most one for a line and at
+ * most `LIMITS.diagnostics` for the file.
+ */
 export function parse(file: SourceFile): ParseResult {
-  const empty: Recipe = { file, edition: 1, imports: [], declarations: [] };
+  return parseTokens(file, undefined);
+}
+
+/** As `parse`, with the tokens of `file` where the caller has them already. */
+export function parseTokens(file: SourceFile, known: Lexed | undefined): ParseResult {
   const tooLarge = checkSize(file);
-  if (tooLarge !== undefined) return { recipe: empty, diagnostics: [tooLarge] };
-  const lexed = tokenize(file);
-  const tooDeep = checkDepth(file, lexed.tokens);
-  if (tooDeep !== undefined) return { recipe: empty, diagnostics: [tooDeep] };
-  shared ??= new RecipeParser(false);
-  const parsed = shared.run(lexed.tokens, file.text, lexed.docs);
-  const diagnostics: Diagnostic[] = [...checkCharacters(file), ...lexed.faults];
-  for (const { code, span, message, help } of parsed.faults) {
-    diagnostics.push(diagnose(file, code, span.start, span.end, message, { help }));
-  }
-  if (parsed.stop !== undefined) {
-    const { token, rule, expected } = parsed.stop;
-    const start = token.image === "" ? file.text.length : token.startOffset;
-    const wanted = expected?.name ?? "something else";
-    diagnostics.push(
-      diagnose(
-        file,
-        "KM0150",
-        start,
-        start + token.image.length,
-        `Found "${token.image}" in ${rule}, wanted ${wanted}`,
-      ),
+  if (tooLarge !== undefined) return refused(file, tooLarge);
+  const lexed = known ?? tokenize(file);
+  const tooMany = lexed.tokens[LIMITS.tokens];
+  if (tooMany !== undefined) {
+    const message = `The recipe has more than ${LIMITS.tokens} tokens`;
+    const { startOffset: start } = tooMany;
+    return refused(
+      file,
+      diagnose(file, "KM0102", start, start + 1, message, {
+        help: "split it and import the parts",
+      }),
     );
   }
-  const edition = parsed.edition?.value ?? 1;
-  const { imports, declarations } = parsed;
-  return { recipe: { file, edition, imports, declarations }, diagnostics };
+  shared ??= new RecipeParser(false);
+  const characters = checkCharacters(file);
+  const faults = [...characters, ...lexed.faults];
+  const deep = checkDepth(file, lexed.tokens) !== undefined;
+  const parsed = deep ? undefined : shared.run(lexed.tokens, file.text, lexed.docs);
+  if (parsed?.stop === undefined && parsed?.faults.length === 0) {
+    const { edition, imports, declarations } = parsed;
+    faults.push(...checkEdition(file, edition));
+    const recipe = { file, edition: edition?.value ?? EDITION, imports, declarations };
+    return { recipe: marked(recipe, faults), diagnostics: finish(file, faults) };
+  }
+  const { edition, imports, declarations, diagnostics } = recover(shared, file, lexed);
+  faults.push(...checkEdition(file, edition), ...diagnostics);
+  const recipe = { file, edition: edition?.value ?? EDITION, imports, declarations };
+  return { recipe: marked(recipe, faults), diagnostics: finish(file, faults) };
+}
+
+function refused(file: SourceFile, diagnostic: Diagnostic): ParseResult {
+  return {
+    recipe: { file, edition: EDITION, imports: [], declarations: [] },
+    diagnostics: [diagnostic],
+  };
+}
+
+function checkEdition(
+  file: SourceFile,
+  edition: { readonly value: number; readonly span: { start: number; end: number } } | undefined,
+): Diagnostic[] {
+  if (edition === undefined || edition.value === EDITION) return [];
+  const { start, end } = edition.span;
+  const message =
+    "The recipe is written in an edition of the language that this kmips does not know";
+  return [diagnose(file, "KM0144", start, end, message, { help: `write kmips ${EDITION}` })];
+}
+
+function marked(recipe: Recipe, faults: readonly Diagnostic[]): Recipe {
+  if (faults.length === 0) return recipe;
+  const declarations = recipe.declarations.map((declaration) => {
+    const { start, end } = declaration.span;
+    const damaged = faults.some(({ at }) => at.span.start >= start && at.span.start <= end);
+    return damaged ? { ...declaration, damaged } : declaration;
+  });
+  return { ...recipe, declarations };
+}
+
+/** In the order of the text, the first of a line, up to the limit. */
+function finish(file: SourceFile, faults: readonly Diagnostic[]): Diagnostic[] {
+  const sorted = [...faults].sort((a, b) => a.at.span.start - b.at.span.start);
+  const kept: Diagnostic[] = [];
+  let lineEnd = -1;
+  for (const fault of sorted) {
+    if (fault.at.span.start <= lineEnd) continue;
+    const { start } = fault.at.span;
+    if (kept.length === LIMITS.diagnostics - 1) {
+      kept.push(diagnose(file, "KM0108", start, start, "More faults follow; they are not shown"));
+      break;
+    }
+    kept.push(fault);
+    const newline = file.text.indexOf("\n", start);
+    lineEnd = newline === -1 ? Infinity : newline;
+  }
+  return kept;
 }

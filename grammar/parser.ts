@@ -206,14 +206,17 @@ export class RecipeParser extends ExpressionParser {
 
   body = this.RULE("body", () => {
     const statements: ast.Statement[] = [];
+    // The last statement stays open until the next one or the brace shows that it was whole.
+    const depth = this.#open.length;
     this.CONSUME(t.LBrace);
     this.MANY(() => {
-      this.#open.push(this.LA(1));
+      this.#open[depth] = this.LA(1);
+      this.#open.length = depth + 1;
       statements.push(this.SUBRULE(this.statement));
       this.OPTION(() => this.CONSUME(t.Comma));
-      this.#open.pop();
     });
     this.CONSUME(t.RBrace);
+    this.#open.length = depth;
     return statements;
   });
 

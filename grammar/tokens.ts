@@ -5,10 +5,10 @@
  * tokens too, but also a `Word`, so they stay usable as names of attributes, blocks and members.
  */
 import { createToken, Lexer, type TokenType } from "chevrotain";
+import * as foreign from "./foreign.js";
 import { matchDigest, matchNumber, matchVersion } from "./literals.js";
-import { session } from "./session.js";
 import * as strings from "./strings.js";
-import { lineEnd, match, type Match } from "./strings.js";
+import type { Match } from "./strings.js";
 
 type Matcher = (text: string, offset: number) => Match | null;
 
@@ -16,6 +16,7 @@ function custom(
   name: string,
   starts: readonly (string | number)[],
   pattern: Matcher,
+  label: string,
   group?: string,
 ) {
   return createToken({
@@ -23,6 +24,7 @@ function custom(
     pattern: pattern as never,
     start_chars_hint: [...starts],
     line_breaks: true,
+    label,
     ...(group === undefined ? {} : { group }),
   });
 }
@@ -30,11 +32,11 @@ function custom(
 const DIGITS = [..."0123456789"];
 
 /** Any word that may name something. */
-export const Word = createToken({ name: "Word", pattern: Lexer.NA });
+export const Word = createToken({ name: "Word", pattern: Lexer.NA, label: "a name" });
 /** `=`, `+=` or `-=`. */
-export const Assign = createToken({ name: "Assign", pattern: Lexer.NA });
+export const Assign = createToken({ name: "Assign", pattern: Lexer.NA, label: '"="' });
 /** Any operator with two operands. */
-export const Operator = createToken({ name: "Operator", pattern: Lexer.NA });
+export const Operator = createToken({ name: "Operator", pattern: Lexer.NA, label: "an operator" });
 
 function reserved(name: string, word: string, categories: TokenType[] = []): TokenType {
   return createToken({ name, pattern: new RegExp(`${word}\\b`), categories, label: `"${word}"` });
@@ -57,11 +59,11 @@ const WhiteSpace = createToken({
 /** Kept beside the token stream, for documentation and the formatter. */
 export const Comment = createToken({ name: "Comment", pattern: /#[^\n]*/, group: "comments" });
 
-export const Heredoc = custom("Heredoc", ["<"], strings.matchHeredoc);
-export const Digest = custom("Digest", ["s"], matchDigest);
-export const Version = custom("Version", ["v"], matchVersion);
-export const Tagged = custom("Tagged", ["r", "g"], strings.matchTagged);
-export const NumberLiteral = custom("Number", DIGITS, matchNumber);
+export const Heredoc = custom("Heredoc", ["<"], strings.matchHeredoc, "a heredoc");
+export const Digest = custom("Digest", ["s"], matchDigest, "a digest");
+export const Version = custom("Version", ["v"], matchVersion, "a version");
+export const Tagged = custom("Tagged", ["r", "g"], strings.matchTagged, "a tagged string");
+export const NumberLiteral = custom("Number", DIGITS, matchNumber, "a number");
 
 export const If = reserved("If", "if");
 export const Then = reserved("Then", "then");
@@ -91,13 +93,13 @@ export const Identifier = createToken({
   categories: Word,
 });
 
-export const Text = custom("Text", ['"'], strings.matchText);
-export const TextHead = custom("TextHead", ['"'], strings.matchTextHead);
-export const TextMiddle = custom("TextMiddle", ["}"], strings.matchTextMiddle);
-export const TextTail = custom("TextTail", ["}"], strings.matchTextTail);
+export const Text = custom("Text", ['"'], strings.matchText, "a string");
+export const TextHead = custom("TextHead", ['"'], strings.matchTextHead, "a string");
+export const TextMiddle = custom("TextMiddle", ["}"], strings.matchTextMiddle, '"}"');
+export const TextTail = custom("TextTail", ["}"], strings.matchTextTail, '"}"');
 
-export const LBrace = custom("LBrace", ["{"], strings.matchLeftBrace);
-export const RBrace = custom("RBrace", ["}"], strings.matchRightBrace);
+export const LBrace = custom("LBrace", ["{"], strings.matchLeftBrace, '"{"');
+export const RBrace = custom("RBrace", ["}"], strings.matchRightBrace, '"}"');
 export const LBracket = mark("LBracket", "[");
 export const RBracket = mark("RBracket", "]");
 export const LParen = mark("LParen", "(");
@@ -117,98 +119,23 @@ export const Less = mark("Less", "<", [Operator]);
 export const Greater = mark("Greater", ">", [Operator]);
 export const Plus = mark("Plus", "+", [Operator]);
 
-/** A comment as other languages write it. */
 const ForeignComment = custom(
   "ForeignComment",
   ["/"],
-  (text, offset) => {
-    if (text[offset + 1] !== "/" && text[offset + 1] !== "*") return null;
-    const end = lineEnd(text, offset);
-    session().fault(
-      "KM0121",
-      offset,
-      offset + 2,
-      `"${text.slice(offset, offset + 2)}" starts no comment`,
-      {
-        help: "write # before a comment",
-      },
-    );
-    return match(text, offset, end);
-  },
+  foreign.matchComment,
+  "a comment",
   Lexer.SKIPPED,
 );
 export const Slash = mark("Slash", "/", [Operator]);
 
-/** A string in single quotes: a fault, but a string to the parser. */
-const SingleQuoted: Matcher = (text, offset) => {
-  const end = lineEnd(text, offset);
-  const quote = text.indexOf("'", offset + 1);
-  const stop = quote === -1 || quote >= end ? end : quote + 1;
-  session().fault("KM0122", offset, stop, "A string stands in single quotes", {
-    help: 'write it in double quotes: "…"',
-  });
-  return match(text, offset, stop, text.slice(offset + 1, stop - 1));
-};
+/** A fault of the lexer, but a string to the parser. */
 const QuotedText = createToken({
   name: "QuotedText",
-  pattern: SingleQuoted as never,
+  pattern: foreign.matchSingleQuoted as never,
   start_chars_hint: ["'"],
   line_breaks: true,
   categories: Text,
 });
-
-const INSTEAD: ReadonlyMap<string, string> = new Map([
-  [";", "statements end at the next line; on one line, write a comma between them"],
-  ["!", "write not, or !="],
-  ["&", "write and"],
-  ["|", "write or"],
-  ["?", "write if … then … else …"],
-  ["$", 'write ${…} inside a string: "${name}"'],
-  ["`", "write a string in double quotes, or a heredoc: <<text"],
-  ["-", "there is no subtraction and there are no negative numbers"],
-]);
-
-/** A run of characters that no other token takes; the parser never sees it. */
-const matchUnknown: Matcher = (text, offset) => {
-  const from = text.charAt(offset);
-  if (from === "-" && /[A-Za-z0-9_]/.test(text.charAt(offset - 1))) {
-    const rest = /-[A-Za-z0-9_-]*/y;
-    rest.lastIndex = offset;
-    rest.test(text);
-    if (rest.lastIndex > offset + 1) {
-      const before =
-        /[A-Za-z0-9_]+$/.exec(text.slice(Math.max(0, offset - 256), offset))?.[0] ?? "";
-      const written = before + text.slice(offset, rest.lastIndex);
-      session().fault(
-        "KM0123",
-        offset - before.length,
-        rest.lastIndex,
-        `"${written}" is no name: it holds "-"`,
-        {
-          help: `write ${written.replaceAll("-", "_")}`,
-        },
-      );
-      return match(text, offset, rest.lastIndex);
-    }
-  }
-  const point = text.codePointAt(offset) ?? 0;
-  const shown =
-    point < 0x20 || (point >= 0x7f && point < 0xa0) || point > 0x7f ? hex(point) : `"${from}"`;
-  const width = point > 0xffff ? 2 : 1;
-  const help = INSTEAD.get(from);
-  session().fault(
-    "KM0110",
-    offset,
-    offset + width,
-    `${shown} has no meaning here`,
-    help === undefined ? {} : { help },
-  );
-  return match(text, offset, offset + width);
-};
-
-function hex(point: number): string {
-  return `The character U+${point.toString(16).toUpperCase().padStart(4, "0")}`;
-}
 
 /** Every first character that no other token has: with it chevrotain can index all patterns. */
 function unknownStarts(): number[] {
@@ -222,91 +149,30 @@ function unknownStarts(): number[] {
   for (let code = 256; code < 65_536; code += 128) starts.push(code);
   return starts;
 }
-const Unknown = custom("Unknown", unknownStarts(), matchUnknown, Lexer.SKIPPED);
+const Unknown = custom("Unknown", unknownStarts(), foreign.matchUnknown, "nothing", Lexer.SKIPPED);
 
 /** All tokens, in the lexer's order. */
+// prettier-ignore
 export const TOKENS: TokenType[] = [
-  WhiteSpace,
-  Comment,
-  Heredoc,
-  Digest,
-  Version,
-  Tagged,
-  NumberLiteral,
-  If,
-  Then,
-  Else,
-  For,
-  In,
-  And,
-  Or,
-  Not,
-  True,
-  False,
-  Override,
-  Edition,
-  ImportWord,
-  ProjectWord,
-  TemplateWord,
-  Kind,
-  Extends,
-  Identifier,
-  Text,
-  TextHead,
-  QuotedText,
-  TextMiddle,
-  TextTail,
-  LBrace,
-  RBrace,
-  LBracket,
-  RBracket,
-  LParen,
-  RParen,
-  Comma,
-  Dot,
-  Colon,
-  Arrow,
-  PlusEquals,
-  MinusEquals,
-  EqualsEquals,
-  NotEquals,
-  LessEquals,
-  GreaterEquals,
-  Equals,
-  Less,
-  Greater,
-  Plus,
-  ForeignComment,
-  Slash,
-  Unknown,
-  Word,
-  Assign,
-  Operator,
+  WhiteSpace, Comment, Heredoc, Digest, Version, Tagged, NumberLiteral, If, Then, Else, For, In,
+  And, Or, Not, True, False, Override, Edition, ImportWord, ProjectWord, TemplateWord, Kind,
+  Extends, Identifier, Text, TextHead, QuotedText, TextMiddle, TextTail, LBrace, RBrace,
+  LBracket, RBracket, LParen, RParen, Comma, Dot, Colon, Arrow, PlusEquals, MinusEquals,
+  EqualsEquals, NotEquals, LessEquals, GreaterEquals, Equals, Less, Greater, Plus,
+  ForeignComment, Slash, Unknown, Word, Assign, Operator,
 ];
 
 /** The words that name nothing, wherever they stand. */
+// prettier-ignore
 export const RESERVED: readonly TokenType[] = [
-  If,
-  Then,
-  Else,
-  For,
-  In,
-  And,
-  Or,
-  Not,
-  True,
-  False,
-  Override,
+  If, Then, Else, For, In, And, Or, Not, True, False, Override,
 ];
 
+// prettier-ignore
+// prettier-ignore
+// prettier-ignore
 const WORDS: ReadonlySet<TokenType> = new Set([
-  Identifier,
-  Edition,
-  ImportWord,
-  ProjectWord,
-  TemplateWord,
-  Kind,
-  Extends,
+  Identifier, Edition, ImportWord, ProjectWord, TemplateWord, Kind, Extends,
 ]);
 const LINKS: ReadonlySet<TokenType> = new Set([
   In,
@@ -360,23 +226,10 @@ export function isOperator(type: TokenType): boolean {
   return OPERATORS.has(type);
 }
 
+// prettier-ignore
 const OPERAND_STARTS: ReadonlySet<TokenType> = new Set([
-  ...WORDS,
-  Text,
-  TextHead,
-  QuotedText,
-  Tagged,
-  Heredoc,
-  NumberLiteral,
-  Version,
-  Digest,
-  True,
-  False,
-  LBracket,
-  LBrace,
-  LParen,
-  Not,
-  If,
+  ...WORDS, Text, TextHead, QuotedText, Tagged, Heredoc, NumberLiteral, Version, Digest, True,
+  False, LBracket, LBrace, LParen, Not, If,
 ]);
 
 /** Whether an expression may begin with `type`. */
