@@ -8,6 +8,8 @@ export interface FileReader {
   readText(path: string): string | undefined;
   /** The canonical absolute path, symlinks resolved; undefined when there is none. */
   realPath(path: string): string | undefined;
+  /** Names of a directory's entries, for did-you-mean only; undefined when there is none. */
+  list?(path: string): readonly string[] | undefined;
 }
 
 export interface ProcessRequest {

@@ -1,0 +1,233 @@
+/**
+ * From recipes to the build graph, or to everything that is wrong with them.
+ *
+ * Order: read, declare, decide the cells, lower each declaration, order the nodes. A fault stops
+ * nothing but its own declaration's node; the graph exists only when there is no fault at all.
+ */
+import type { Diagnostic, SourceFile } from "../../grammar/index.js";
+import type { BuildGraph } from "../model/graph.js";
+import type { Address, GraphNode } from "../model/node.js";
+import type { FileReader } from "../model/ports.js";
+import { checkBody } from "./check.js";
+import { orderNodes } from "./cycles.js";
+import { Emitter, Needs } from "./emit.js";
+import { evaluateLocal } from "./evaluate.js";
+import { Findings } from "./findings.js";
+import { inheritConfigs } from "./inherit.js";
+import { loadRecipes, type Unit } from "./load.js";
+import { lowerComponent } from "./lower-component.js";
+import { lowerGroup, lowerIndex } from "./lower-group.js";
+import { checkImages, lowerImage, type ImageFacts } from "./lower-image.js";
+import { lowerSource, lowerToolchain } from "./lower-source.js";
+import { lowerTests } from "./lower-test.js";
+import { readCell, type Lowering } from "./lowering.js";
+import { cellsOf, type CellSet } from "./matrix.js";
+import { bodyOf } from "./merge.js";
+import { declareTargets, readProject } from "./project.js";
+import { schemaOf } from "./schema.js";
+import { Scope, type Declared } from "./scope.js";
+import { Budget, type Session } from "./session.js";
+import { Expander, producedKind } from "./templates.js";
+import { parameterType } from "./types.js";
+
+export interface AnalyzeOptions {
+  /** Absolute path of the project's directory. */
+  readonly root: string;
+  /** Absolute paths of the recipes to start from, the root recipe first. */
+  readonly entry: readonly string[];
+  readonly reader: FileReader;
+  /** Absolute path of the shipped recipes, which `kmips:` names. */
+  readonly shipped: string;
+}
+
+export interface Analysis {
+  /** Absent when there is any error. */
+  readonly graph: BuildGraph | undefined;
+  /** By file in the order of reading, then by place. */
+  readonly diagnostics: Diagnostic[];
+  /** Things worth telling that are no faults: retired patches. */
+  readonly notes: readonly { readonly address: Address; readonly message: string }[];
+}
+
+/** The kinds that make nodes, in the order in which one builds on another. */
+const NODE_KINDS = ["source", "toolchain", "component", "image", "index", "group"] as const;
+
+/** Analyzes a project. Pure but for `reader`; never throws for anything a recipe says. */
+export function analyze(options: AnalyzeOptions): Analysis {
+  const findings = new Findings();
+  const loaded = loadRecipes(options, findings);
+  const files = loaded.units.map((unit) => unit.file);
+  const scope = new Scope(loaded, findings);
+  const session: Session = {
+    findings,
+    scope,
+    reader: options.reader,
+    root: options.root,
+    units: new Map<SourceFile, Unit>(loaded.units.map((unit) => [unit.file, unit])),
+    budget: new Budget(scope.size, findings),
+    project: undefined,
+    targets: new Map(),
+  };
+  const expander = new Expander(scope, findings);
+  declareTargets(expander, session);
+  const project = readProject(options.entry, expander, session);
+  session.project = project;
+  for (const template of scope.all("template")) checkTemplate(template, session);
+
+  const sets = new Map<string, CellSet>();
+  for (const kind of NODE_KINDS) {
+    for (const declared of scope.all(kind))
+      sets.set(`${kind}.${declared.name}`, declareCells(declared, expander, session));
+  }
+  const lowering: Lowering = {
+    session,
+    sets,
+    emitter: new Emitter(session),
+    trees: new Map(),
+    programs: new Map(),
+    tests: new Map(),
+    notes: [],
+    severalTargets: project.targets.length > 1,
+  };
+  lowerAll(sets, lowering);
+  const { order, cycles } = orderNodes(lowering.emitter.nodes);
+  for (const { path, places } of cycles) {
+    const at =
+      places[0] ?? (lowering.emitter.nodes.get(path[0] as Address) as { node: GraphNode }).node.at;
+    findings.error("KM0309", at, `Nodes need each other: ${[...path, path[0]].join(" -> ")}`, {
+      notes: path
+        .slice(1)
+        .map((address, index) => ({
+          message: `${address} needs ${path[index + 2] ?? path[0]}`,
+          ...(places[index + 1] && { at: places[index + 1] }),
+        })),
+      help: "remove one of these references",
+    });
+  }
+  const diagnostics = findings.list(files);
+  if (findings.hasErrors) return { graph: undefined, diagnostics, notes: lowering.notes };
+  const nodes = new Map<Address, GraphNode>();
+  for (const address of order)
+    nodes.set(address, (lowering.emitter.nodes.get(address) as { node: GraphNode }).node);
+  return {
+    graph: {
+      nodes: inheritConfigs(nodes),
+      root: options.root,
+      projectName: project.name,
+      recipes: loaded.units.map((unit) => unit.path),
+    },
+    diagnostics,
+    notes: lowering.notes,
+  };
+}
+
+/** A template that nobody uses is checked as far as its own body goes. */
+function checkTemplate(template: Declared, session: Session): void {
+  const { declaration, unit } = template;
+  const at = (span: { start: number; end: number }) => ({ file: unit.file, span });
+  for (const parameter of declaration.parameters ?? [])
+    parameterType(parameter.type, at, session.findings);
+  const kind = producedKind(template);
+  const schema = schemaOf(kind);
+  if (schema === undefined || kind === "project" || kind === "target") {
+    session.findings.error(
+      "KM0241",
+      at(declaration.produces?.span ?? declaration.span),
+      `A template cannot make a ${kind}`,
+      { help: "write -> component, image, source, toolchain, index or group" },
+    );
+    return;
+  }
+  const body = bodyOf(declaration.body, { unit, notes: [] }, session.findings);
+  checkBody(
+    body,
+    schema,
+    { name: `template ${template.name}`, at: template.at },
+    session.findings,
+    false,
+  );
+}
+
+function declareCells(declared: Declared, expander: Expander, session: Session): CellSet {
+  const body = expander.expand(declared);
+  const schema = schemaOf(declared.kind);
+  if (schema !== undefined)
+    checkBody(
+      body,
+      schema,
+      { name: `${declared.kind}.${declared.name}`, at: declared.at },
+      session.findings,
+      true,
+    );
+  const set = cellsOf(declared, body, session, session.project?.targets ?? []);
+  // Arguments are checked even where the template never looks at them.
+  for (const cell of set.cells.values())
+    for (const local of expander.localsOf(declared))
+      evaluateLocal(local, declared.at, {
+        session,
+        cell,
+        frame: { unit: declared.unit, notes: [] },
+      });
+  return set;
+}
+
+function lowerAll(sets: ReadonlyMap<string, CellSet>, lowering: Lowering): void {
+  const { session, emitter } = lowering;
+  const images: ImageFacts[] = [];
+  const indexes: { readonly reference: string; readonly set: CellSet }[] = [];
+  for (const set of sets.values()) {
+    const { declared } = set;
+    switch (declared.kind) {
+      case "source":
+      case "toolchain":
+        for (const cell of set.cells.values()) {
+          const reader = readCell(cell, set, session);
+          const definition =
+            declared.kind === "toolchain" ? lowerToolchain(reader) : lowerSource(reader);
+          if (definition === undefined) continue;
+          emitter.emit(
+            cell.address,
+            "kind" in definition ? definition : { kind: "source", origin: definition },
+            new Needs(),
+            declared.at,
+            declared.declaration.doc,
+          );
+        }
+        break;
+      case "component":
+        lowerComponent(set, lowering);
+        for (const cell of set.cells.values()) lowerTests(cell, set, lowering);
+        break;
+      case "image":
+        images.push(...lowerImage(set, lowering));
+        break;
+      case "index": {
+        const index = lowerIndex(set, lowering);
+        if (index !== undefined) indexes.push({ reference: index.reference, set });
+        break;
+      }
+      case "group":
+        lowerGroup(set, lowering);
+        break;
+    }
+  }
+  checkImages(images, session);
+  // An image and an index share one table of names.
+  for (const { reference, set } of indexes) {
+    const image = images.find((candidate) => candidate.reference === reference);
+    const twin = indexes.find(
+      (candidate) => candidate.reference === reference && candidate.set !== set,
+    );
+    const other = image === undefined ? twin?.set.declared.at : image.at;
+    if (other === undefined) continue;
+    session.findings.error(
+      "KM0310",
+      set.declared.at,
+      `index.${set.declared.name} and ${image?.cell.address ?? `index.${twin?.set.declared.name}`} are both "${reference}"`,
+      {
+        notes: [{ message: "the other is named here", at: other }],
+        help: "give one of them another name or tag",
+      },
+    );
+  }
+}

@@ -1,0 +1,448 @@
+/**
+ * Evaluates expressions: strict, pure, bounded, without any access to the machine.
+ *
+ * A fault is reported where it happens and becomes poison, which no operator reports again.
+ */
+import type {
+  BinaryExpr,
+  Expr,
+  ForExpr,
+  IndexExpr,
+  Location,
+  MapExpr,
+  StringExpr,
+} from "../../grammar/index.js";
+import { callFunction } from "./functions.js";
+import type { Local } from "./merge.js";
+import { evaluateMember } from "./members.js";
+import { patternFault } from "./patterns.js";
+import { place, poison, type Environment } from "./session.js";
+import { conform, didYouMean } from "./types.js";
+import { compare, equals, interpolated, show, typeName, type Value } from "./values.js";
+
+/** Names that are objects, not values. */
+export const ROOTS: ReadonlySet<string> = new Set([
+  "project",
+  "self",
+  "target",
+  "matrix",
+  "source",
+  "toolchain",
+  "component",
+  "image",
+  "index",
+  "group",
+]);
+
+/** The value of an expression; poison after a reported fault. */
+export function evaluate(expr: Expr, env: Environment): Value {
+  const at = place(env.frame, expr.span);
+  const { budget } = env.session;
+  if (!budget.enter(at)) return poison(at);
+  const value = evaluateAt(expr, at, env);
+  budget.leave();
+  return value;
+}
+
+function evaluateAt(expr: Expr, at: Location, env: Environment): Value {
+  const { findings, budget } = env.session;
+  const notes = env.frame.notes;
+  switch (expr.type) {
+    case "string":
+      return evaluateString(expr, at, env);
+    case "heredoc":
+      return budget.grow(expr.text.length, at) ? { type: "str", text: expr.text, at } : poison(at);
+    case "tagged": {
+      if (expr.tag === "glob") return { type: "glob", text: expr.text, at };
+      const fault = patternFault(expr.text);
+      if (fault === undefined) return { type: "regex", text: expr.text, at };
+      if (fault.type === "invalid")
+        findings.error("KM0219", at, `Invalid regular expression: ${fault.message}`, {
+          notes,
+          help: "a literal ( [ { . * + ? wants a backslash before it",
+        });
+      else
+        findings.error("KM0220", at, `Regular expression is refused: ${fault.message}`, {
+          notes,
+          help: "write it without the inner repetition or the reference",
+        });
+      return poison(at);
+    }
+    case "literal": {
+      const { value } = expr;
+      switch (value.unit) {
+        case "version":
+          return { type: "version", text: value.text, at };
+        case "digest":
+          if (/^sha256:[0-9a-f]{64}$/.test(value.text))
+            return { type: "digest", text: value.text, at };
+          findings.error(
+            "KM0228",
+            at,
+            `Digest has ${value.text.length - "sha256:".length} characters after "sha256:", wanted 64 lower-case hex digits`,
+            { notes, help: "print the digest again with sha256sum" },
+          );
+          return poison(at);
+        case "size":
+          return { type: "size", value: value.bytes, at };
+        case "duration":
+          return { type: "duration", value: value.ms, at };
+        case "mode":
+          return { type: "mode", value: value.mode, at };
+        case "instant":
+          return { type: "instant", value: value.seconds, at };
+        case "bool":
+          return { type: "bool", value: value.value, at };
+        case "int":
+          return { type: "int", value: value.value, at };
+      }
+    }
+    // eslint-disable-next-line no-fallthrough -- every unit above returns
+    case "name":
+      return evaluateName(expr.name, at, env);
+    case "member":
+      return evaluateMember(expr, at, env);
+    case "index":
+      return evaluateIndex(expr, at, env);
+    case "call":
+      return callFunction(expr, at, env);
+    case "binary":
+      return evaluateBinary(expr, at, env);
+    case "not": {
+      const operand = asBool(evaluate(expr.operand, env), "not", env);
+      return operand === undefined ? poison(at) : { type: "bool", value: !operand, at };
+    }
+    case "if": {
+      const condition = asBool(evaluate(expr.condition, env), "if", env);
+      if (condition === undefined) return poison(at);
+      return evaluate(condition ? expr.then : expr.otherwise, env);
+    }
+    case "list":
+      if (!budget.grow(expr.items.length, at)) return poison(at);
+      return { type: "list", items: expr.items.map((item) => evaluate(item, env)), at };
+    case "for":
+      return evaluateFor(expr, at, env);
+    case "map":
+      return evaluateMap(expr, at, env);
+  }
+}
+
+function evaluateString(expr: StringExpr, at: Location, env: Environment): Value {
+  const { findings, budget } = env.session;
+  let text = "";
+  let failed = false;
+  for (const part of expr.parts) {
+    if (typeof part === "string") {
+      text += part;
+      continue;
+    }
+    // A bare name that is no variable would quietly become its own text.
+    if (part.type === "name" && !ROOTS.has(part.name) && !isBound(part.name, env)) {
+      findings.error("KM0214", place(env.frame, part.span), `Unknown name "${part.name}"`, {
+        ...didYouMean(part.name, [...variableNames(env), ...ROOTS]),
+        notes: env.frame.notes,
+      });
+      failed = true;
+      continue;
+    }
+    const value = evaluate(part, env);
+    if (value.type === "poison") {
+      failed = true;
+      continue;
+    }
+    const held = interpolated(value);
+    if (held === undefined) {
+      findings.error(
+        "KM0213",
+        place(env.frame, part.span),
+        `Text cannot hold the ${typeName(value)} ${show(value)}`,
+        { notes: env.frame.notes, help: "only Str, Version, Int and names stand in text" },
+      );
+      failed = true;
+    } else text += held;
+  }
+  if (failed || !budget.grow(text.length, at)) return poison(at);
+  return { type: "str", text, at };
+}
+
+function isBound(name: string, env: Environment): boolean {
+  return env.variables?.has(name) === true || env.frame.locals?.has(name) === true;
+}
+
+/** Variables and parameters in reach. */
+export function variableNames(env: Environment): string[] {
+  return [...(env.variables?.keys() ?? []), ...(env.frame.locals?.keys() ?? [])];
+}
+
+function evaluateName(name: string, at: Location, env: Environment): Value {
+  const variable = env.variables?.get(name);
+  if (variable !== undefined) return variable;
+  const local = env.frame.locals?.get(name);
+  if (local !== undefined) return evaluateLocal(local, at, env);
+  if (!ROOTS.has(name)) return { type: "enum", text: name, at };
+  env.session.findings.error("KM0226", at, `"${name}" alone is not a value`, {
+    help: `write ${name}.NAME`,
+    notes: env.frame.notes,
+  });
+  return poison(at);
+}
+
+/** The value of a template parameter in the current cell, of the parameter's type. */
+export function evaluateLocal(local: Local, at: Location, env: Environment): Value {
+  if (local.value === undefined) return poison(at);
+  const { session, cell } = env;
+  const memo = cell?.locals;
+  if (memo?.has(local) === true) {
+    const known = memo.get(local);
+    if (known !== undefined) return known;
+    session.findings.error("KM0222", at, `Parameter "${local.name}" depends on itself`, {
+      notes: env.frame.notes,
+      help: "give its default a value of its own",
+    });
+    return poison(at);
+  }
+  memo?.set(local, undefined);
+  const { expr, frame } = local.value;
+  let value = evaluate(expr, { session, cell, frame });
+  if (local.type !== undefined) {
+    value = conform(value, local.type, {
+      findings: session.findings,
+      what: `parameter "${local.name}"`,
+      notes: frame.notes,
+      targetOf: (name) => session.targets.get(name),
+    });
+  }
+  memo?.set(local, value);
+  return value;
+}
+
+function evaluateIndex(expr: IndexExpr, at: Location, env: Environment): Value {
+  const object = evaluate(expr.object, env);
+  const indices = expr.indices.map((index) => evaluate(index, env));
+  if (object.type === "poison" || indices.some((index) => index.type === "poison"))
+    return poison(at);
+  const { findings } = env.session;
+  const notes = env.frame.notes;
+  const first = indices[0];
+  if (object.type === "reference" && object.program === undefined && object.kind !== "target") {
+    if (object.indices === undefined) return { ...object, indices, at };
+    findings.error("KM0218", at, `"${show(object)}" has its axes fixed already`, {
+      notes,
+      help: "write all values in one pair of brackets",
+    });
+  } else if (first === undefined || indices.length > 1) {
+    findings.error("KM0218", at, "Exactly one index is wanted", { notes });
+  } else if (object.type === "list") {
+    const item = first.type === "int" ? object.items[first.value] : undefined;
+    if (item !== undefined) return item;
+    findings.error(
+      "KM0218",
+      first.at,
+      `Index ${show(first)} is not one of the list's ${object.items.length} elements`,
+      { notes, help: "indices are Int and begin at 0" },
+    );
+  } else if (object.type === "map") {
+    const key = interpolated(first);
+    const entry = key === undefined ? undefined : object.entries.get(key);
+    if (entry !== undefined) return entry;
+    findings.error("KM0218", first.at, `The map has no key ${show(first)}`, {
+      ...didYouMean(key ?? "", object.entries.keys()),
+      notes,
+    });
+  } else {
+    findings.error("KM0212", at, `The ${typeName(object)} ${show(object)} has no elements`, {
+      notes,
+    });
+  }
+  return poison(at);
+}
+
+function asBool(value: Value, operator: string, env: Environment): boolean | undefined {
+  if (value.type === "bool") return value.value;
+  if (value.type !== "poison")
+    env.session.findings.error(
+      "KM0210",
+      value.at,
+      `"${operator}" is given ${typeName(value)} ${show(value)}, wanted a Bool`,
+      { notes: env.frame.notes, help: "compare it: == != < in" },
+    );
+  return undefined;
+}
+
+function evaluateBinary(expr: BinaryExpr, at: Location, env: Environment): Value {
+  const { operator } = expr;
+  if (operator === "and" || operator === "or") {
+    const left = asBool(evaluate(expr.left, env), operator, env);
+    if (left === undefined) return poison(at);
+    if (left === (operator === "or")) return { type: "bool", value: left, at };
+    const right = asBool(evaluate(expr.right, env), operator, env);
+    return right === undefined ? poison(at) : { type: "bool", value: right, at };
+  }
+  const left = evaluate(expr.left, env);
+  const right = evaluate(expr.right, env);
+  if (left.type === "poison" || right.type === "poison") return poison(at);
+  // `linux/mips64le` is a platform as other programs write it: the type check has the right words.
+  if (operator === "/" && left.type === "enum" && right.type === "enum")
+    return { type: "enum", text: `${left.text}/${right.text}`, at };
+  const result =
+    operator === "+" || operator === "/"
+      ? combine(operator, left, right, at, env)
+      : test(operator, left, right, at);
+  if (result !== undefined) return result;
+  env.session.findings.error(
+    "KM0212",
+    at,
+    `"${operator}" has no meaning for ${describe(left)} and ${describe(right)}`,
+    { notes: env.frame.notes },
+  );
+  return poison(at);
+}
+
+function describe(value: Value): string {
+  return value.type === "enum" ? `the name ${value.text}` : `the ${typeName(value)} ${show(value)}`;
+}
+
+function combine(
+  operator: "+" | "/",
+  left: Value,
+  right: Value,
+  at: Location,
+  env: Environment,
+): Value | undefined {
+  const { budget } = env.session;
+  if (left.type === "str" && right.type === "str") {
+    const text =
+      operator === "+"
+        ? left.text + right.text
+        : `${left.text.replace(/\/+$/, "")}/${right.text.replace(/^\/+/, "")}`;
+    return budget.grow(text.length, at) ? { type: "str", text, at } : poison(at);
+  }
+  if (operator === "/") return undefined;
+  if (left.type === "list" && right.type === "list") {
+    const items = [...left.items, ...right.items];
+    return budget.grow(items.length, at) ? { type: "list", items, at } : poison(at);
+  }
+  if (left.type === "map" && right.type === "map") return mergeMaps(left, right, at, env);
+  if (
+    left.type === right.type &&
+    (left.type === "int" || left.type === "size" || left.type === "duration")
+  )
+    return { type: left.type, value: left.value + (right as typeof left).value, at };
+  return undefined;
+}
+
+/** Both maps' entries; a key of both is a fault, as nothing says which one is meant. */
+export function mergeMaps(
+  left: Value & { type: "map" },
+  right: Value & { type: "map" },
+  at: Location,
+  env: Environment,
+): Value {
+  if (!env.session.budget.grow(left.entries.size + right.entries.size, at)) return poison(at);
+  const entries = new Map(left.entries);
+  for (const [key, value] of right.entries) {
+    const first = entries.get(key);
+    if (first !== undefined) {
+      env.session.findings.error("KM0225", value.at, `Key "${key}" is there already`, {
+        notes: [{ message: "first given here", at: first.at }, ...env.frame.notes],
+        help: `remove it first with -= ["${key}"]`,
+      });
+      return poison(at);
+    }
+    entries.set(key, value);
+  }
+  return { type: "map", entries, at };
+}
+
+function test(
+  operator: BinaryExpr["operator"],
+  left: Value,
+  right: Value,
+  at: Location,
+): Value | undefined {
+  const bool = (value: boolean): Value => ({ type: "bool", value, at });
+  if (operator === "in") {
+    if (right.type === "map") {
+      const key = interpolated(left);
+      return key === undefined ? undefined : bool(right.entries.has(key));
+    }
+    if (right.type !== "list") return undefined;
+    let contained = false;
+    for (const item of right.items) {
+      if (item.type === "poison") return item;
+      const same = equals(left, item);
+      if (same === undefined) return undefined;
+      contained ||= same;
+    }
+    return bool(contained);
+  }
+  if (operator === "==" || operator === "!=") {
+    const same = equals(left, right);
+    return same === undefined ? undefined : bool(same === (operator === "=="));
+  }
+  const order = compare(left, right);
+  if (order === undefined) return undefined;
+  switch (operator) {
+    case "<":
+      return bool(order < 0);
+    case "<=":
+      return bool(order <= 0);
+    case ">":
+      return bool(order > 0);
+    default:
+      return bool(order >= 0);
+  }
+}
+
+function evaluateFor(expr: ForExpr, at: Location, env: Environment): Value {
+  const iterable = evaluate(expr.iterable, env);
+  if (iterable.type === "poison") return poison(at);
+  const { findings, budget } = env.session;
+  if (iterable.type !== "list") {
+    findings.error(
+      "KM0210",
+      iterable.at,
+      `"for" goes through a list, not the ${typeName(iterable)} ${show(iterable)}`,
+      { notes: env.frame.notes },
+    );
+    return poison(at);
+  }
+  const items: Value[] = [];
+  for (const item of iterable.items) {
+    const inner: Environment = {
+      ...env,
+      variables: new Map([...(env.variables ?? []), [expr.variable.text, item]]),
+    };
+    if (expr.condition !== undefined) {
+      const wanted = asBool(evaluate(expr.condition, inner), "if", inner);
+      if (wanted === undefined) return poison(at);
+      if (!wanted) continue;
+    }
+    const value = evaluate(expr.value, inner);
+    if (!budget.grow(1, at)) return poison(at);
+    items.push(value);
+  }
+  return { type: "list", items, at };
+}
+
+function evaluateMap(expr: MapExpr, at: Location, env: Environment): Value {
+  const { findings, budget } = env.session;
+  if (!budget.grow(expr.entries.length, at)) return poison(at);
+  const entries = new Map<string, Value>();
+  for (const entry of expr.entries) {
+    const value = evaluate(entry.value, env);
+    const first = entries.get(entry.key.text);
+    if (first === undefined) entries.set(entry.key.text, value);
+    else
+      findings.error(
+        "KM0225",
+        place(env.frame, entry.key.span),
+        `Key "${entry.key.text}" stands twice`,
+        {
+          notes: [{ message: "its first value is here", at: first.at }, ...env.frame.notes],
+          help: "remove one of them",
+        },
+      );
+  }
+  return { type: "map", entries, at };
+}

@@ -1,0 +1,11 @@
+/** From recipes to the build graph: names, types, templates, matrix, and every check before a build. */
+export { analyze, type Analysis, type AnalyzeOptions } from "./analyze.js";
+export { ANALYSIS_CODES, type AnalysisCode } from "./codes.js";
+export { Findings } from "./findings.js";
+export { FUNCTION_NAMES } from "./functions.js";
+export { loadRecipes, type Loaded, type LoadOptions, type Unit } from "./load.js";
+export { describeSchema, schemaOf, type SchemaDescription } from "./schema.js";
+export type { AttributeSchema, BlockSchema, BodySchema, KindSchema } from "./schema-types.js";
+export { globMatches, select, type Selection } from "./select.js";
+export { describeType } from "./types.js";
+export { compareVersions } from "./version.js";

@@ -1,0 +1,53 @@
+/**
+ * What lowering of every kind shares: cells, results so far, and the nodes being made.
+ */
+import { invariant } from "../model/invariant.js";
+import type { Address } from "../model/node.js";
+import { BodyReader } from "./body.js";
+import type { Emitter } from "./emit.js";
+import type { CellSet } from "./matrix.js";
+import { schemaOf } from "./schema.js";
+import type { Cell, Session } from "./session.js";
+import type { CellSets } from "./resolve.js";
+
+export interface Lowering {
+  readonly session: Session;
+  readonly sets: CellSets;
+  readonly emitter: Emitter;
+  /** The tree each component cell is built from: its patch node or its source. */
+  readonly trees: Map<Cell, Address>;
+  /** The program names of a component's cell; undefined when they could not be evaluated. */
+  readonly programs: Map<Cell, readonly string[] | undefined>;
+  /** Addresses of the tests of a component's or image's cell. */
+  readonly tests: Map<Cell, Address[]>;
+  /** Things worth telling that are no faults. */
+  readonly notes: { readonly address: Address; readonly message: string }[];
+  /** Two or more platforms: references of images carry theirs. */
+  readonly severalTargets: boolean;
+}
+
+/** A reader of a cell's whole declaration. */
+export function readCell(cell: Cell, set: CellSet, session: Session): BodyReader {
+  const schema = schemaOf(cell.declared.kind);
+  invariant(schema !== undefined, `no schema of ${cell.declared.kind}`);
+  return new BodyReader(session, cell, set.body, schema);
+}
+
+/** The program names a component's cell makes; undefined when they are faulty. */
+export function programsOf(cell: Cell, lowering: Lowering): readonly string[] | undefined {
+  if (lowering.programs.has(cell)) return lowering.programs.get(cell);
+  const set = lowering.sets.get(`component.${cell.declared.name}`);
+  let names: readonly string[] | undefined;
+  if (set !== undefined && !set.body.incomplete) {
+    const reader = readCell(cell, set, lowering.session);
+    const block = reader.block("go") ?? reader.block("c");
+    if (block !== undefined) {
+      const attribute = block.keyword === "go" ? "packages" : "programs";
+      const inside = reader.inside(block);
+      const entries = inside.map(attribute);
+      if (!inside.failed && inside.has(attribute)) names = [...entries.keys()];
+    }
+  }
+  lowering.programs.set(cell, names);
+  return names;
+}
