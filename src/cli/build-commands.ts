@@ -150,7 +150,7 @@ export async function runWhy(globals: GlobalOptions, pattern: string): Promise<E
 }
 
 export interface VerifyFlags {
-  readonly allBlobs?: boolean;
+  readonly blobs?: boolean;
   readonly jobs?: number;
 }
 
@@ -161,7 +161,7 @@ export async function runVerify(globals: GlobalOptions, patterns: readonly strin
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
   try {
-    if (flags.allBlobs === true) return await verifyStore(globals, workspace, streams);
+    if (flags.blobs === true) return await verifyStore(globals, workspace, streams);
     const report = await verify(workspace, selectNodes(workspace.graph, patterns), {
       jobs: jobsOf(flags.jobs),
       offline: true,
@@ -197,7 +197,7 @@ async function verifyStore(globals: GlobalOptions, workspace: Workspace, streams
     streams.out(`${JSON.stringify(report)}\n`);
     return EXIT.ok;
   }
-  for (const damage of report.damaged) streams.out(`damaged  ${damage.what}  ${printable(damage.why)}\n`);
+  for (const damage of report.damaged) streams.out(`damaged  ${damage.what} ${printable(damage.name)}: ${printable(damage.problem)}\n`);
   streams.out(
     renderTable(
       ["checked", "number"],

@@ -12,18 +12,30 @@ import { exitCodeOf } from "../model/exit-code.js";
 import { VERSION } from "./environment.js";
 import { makeProgram } from "./program.js";
 
-/** Runs the program with arguments as in `process.argv`; resolves to the exit code. */
+/** Runs the program with the user's arguments; resolves to the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.ok;
   const program = makeProgram((code) => {
     exitCode = code;
   });
   try {
-    await program.parseAsync(argv);
+    await program.parseAsync(withStoreCheck(argv), { from: "user" });
     return exitCode;
   } catch (error) {
     return explainError(error, argv.includes("--json"));
   }
+}
+
+/**
+ * `verify --store` without a directory means "the store itself"; with one, as everywhere, it says
+ * which store. Commander cannot have both under one name.
+ */
+function withStoreCheck(argv: readonly string[]): string[] {
+  if (!argv.includes("verify")) return [...argv];
+  return argv.map((word, index) => {
+    const next = argv[index + 1];
+    return word === "--store" && (next === undefined || next.startsWith("-") || next === "verify") ? "--blobs" : word;
+  });
 }
 
 function explainError(error: unknown, json: boolean): number {

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
-import { diagnose, openProject, UsageError, type Check } from "../commands/index.js";
+import { collectGarbage, collectionRows, diagnose, openProject, UsageError, type Check } from "../commands/index.js";
 import { Tools } from "../host/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import { formatBytes, printable, renderTable } from "../report/index.js";
@@ -13,6 +13,7 @@ export interface GcFlags {
   readonly plan?: boolean;
   readonly maxSize?: string;
   readonly olderThan?: string;
+  readonly grace?: string;
 }
 
 /** `kmips gc`. */
@@ -20,24 +21,23 @@ export async function runGc(globals: GlobalOptions, flags: GcFlags): Promise<Exi
   const streams = makeStreams(globals);
   const workspace = await openFor(globals, undefined, streams);
   try {
-    const { store } = workspace;
-    const options = {
-      keepKeys: workspace.history.builtKeys(),
-      ...(flags.maxSize === undefined ? {} : { maxBytes: parseSize(flags.maxSize) }),
-      ...(flags.olderThan === undefined ? {} : { graceMs: parseDuration(flags.olderThan) }),
-    };
-    if (flags.plan === true) {
-      const plan = await store.planCollection(options);
-      if (globals.json === true) streams.out(`${JSON.stringify(plan)}\n`);
-      else {
-        for (const item of plan.items) streams.out(`${item.what}  ${formatBytes(item.bytes)}  ${printable(item.reason)}\n`);
-        streams.out(`would remove ${plan.items.length} things, ${formatBytes(plan.bytes)}; kmips gc does it\n`);
-      }
+    const plan = await collectGarbage(workspace, {
+      dryRun: flags.plan ?? false,
+      olderThanMs: parseDuration(flags.olderThan ?? "30d", "--older-than"),
+      ...(flags.maxSize === undefined ? {} : { maxBytes: parseSize(flags.maxSize, "--max-size") }),
+      ...(flags.grace === undefined ? {} : { graceMs: parseDuration(flags.grace, "--grace") }),
+    });
+    if (globals.json === true) {
+      streams.out(`${JSON.stringify(plan)}\n`);
       return EXIT.ok;
     }
-    const report = await store.collect(options);
-    if (globals.json === true) streams.out(`${JSON.stringify(report)}\n`);
-    else streams.out(`removed ${report.items.length} things, ${formatBytes(report.bytes)}\n`);
+    const rows = collectionRows(plan);
+    if (flags.plan === true) {
+      for (const row of rows) streams.out(`${formatBytes(row.bytes).padStart(9)}  ${printable(row.what)}  ${printable(row.why)}\n`);
+    }
+    const total = `${rows.length} things, ${formatBytes(plan.freedBytes)} of ${formatBytes(plan.storeBytes)}`;
+    streams.out(flags.plan === true ? `would remove ${total}; kmips gc does it\n` : `removed ${total}\n`);
+    if (plan.overBytes > 0) streams.err(`${formatBytes(plan.overBytes)} over --max-size remain: all of it is in use\n`);
     return EXIT.ok;
   } finally {
     await workspace.store.close();
@@ -47,12 +47,12 @@ export async function runGc(globals: GlobalOptions, flags: GcFlags): Promise<Exi
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 const TIME_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 };
 
-function parseSize(text: string): number {
-  return parseUnit(text, SIZE_UNITS, "--max-size", "20GiB");
+function parseSize(text: string, option: string): number {
+  return parseUnit(text, SIZE_UNITS, option, "20GiB");
 }
 
-function parseDuration(text: string): number {
-  return parseUnit(text, TIME_UNITS, "--older-than", "2h");
+function parseDuration(text: string, option: string): number {
+  return parseUnit(text, TIME_UNITS, option, "2h");
 }
 
 function parseUnit(text: string, units: Readonly<Record<string, number>>, option: string, example: string): number {

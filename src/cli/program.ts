@@ -99,8 +99,7 @@ export function makeProgram(exit: ExitSetter): Command {
     "kmips verify image.etcd        # exit 4 and name the first node and file that differ",
     "kmips verify --store           # hash everything in the store again",
   ])
-    // The global option of the same name takes a directory; here it stands alone.
-    .option("--all-blobs", "check the store instead: hash every blob and record again")
+    .option("--blobs", "check the store instead: hash every blob and record again")
     .addOption(new Option("-j, --jobs <n>", "processors for a node").argParser(Number))
     .action(async (nodes: string[], options) => exit(await runVerify(globals(), nodes, options)));
 
@@ -143,7 +142,8 @@ export function makeProgram(exit: ExitSetter): Command {
   command("gc", "remove what no image, project or running build needs", ["kmips gc --plan", "kmips gc --max-size 20GiB"], false)
     .option("--plan", "only say what would go")
     .option("--max-size <size>", "also remove the least recently used results above this size, e.g. 20GiB")
-    .option("--older-than <duration>", "spare what is younger, e.g. 2h (default 1h)")
+    .option("--older-than <duration>", "results that no project was last built with go when unused this long (default 30d)")
+    .option("--grace <duration>", "spare everything younger (default 1h)")
     .action(async (options) => exit(await runGc(globals(), options)));
 
   command("doctor", "check the tools that the project needs, with one fix per gap", ["kmips doctor"], false)

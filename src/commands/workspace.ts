@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { FileIndex, openStore, type Store } from "../../cache/index.js";
 import type { Diagnostic } from "../../grammar/index.js";
-import { analyze, select, type AnalysisNote } from "../analyze/index.js";
+import { analyze, select, type Analysis } from "../analyze/index.js";
 import { FlockLocker, Tools, type ToolSearch } from "../host/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
@@ -40,7 +40,7 @@ export interface Environment {
 export interface Project {
   readonly environment: Environment;
   readonly graph: BuildGraph;
-  readonly notes: readonly AnalysisNote[];
+  readonly notes: Analysis["notes"];
 }
 
 export interface Workspace extends Project {
@@ -80,12 +80,12 @@ export function openProject(environment: Environment): Project & { diagnostics: 
 /** Opens the project and its store. @throws RecipeErrors, UsageError, errors of the cache */
 export async function openWorkspace(environment: Environment): Promise<Workspace> {
   const project = openProject(environment);
+  const tools = new Tools(environment.toolSearch);
   const store = await openStore(environment.storePath, {
-    locker: new FlockLocker(),
+    locker: new FlockLocker(tools.require("flock"), tools.require("cat")),
     durable: environment.durable,
     onWarning: environment.onWarning,
   });
-  const tools = new Tools(environment.toolSearch);
   const lock = readLocks(environment);
   const stateDirectory = projectDirectory(environment.storePath, environment.root);
   const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
