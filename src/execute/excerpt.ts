@@ -12,7 +12,7 @@ const MAX_LINE_LENGTH = 400;
 const FAULT_LINES: readonly RegExp[] = [
   /^[^\s:][^:\n]{0,300}:\d+:(?:\d+:)? (?!(?:warning|note)\b)/,
   /\b(?:fatal )?error: /,
-  /^(?:go|go build|go list|bwrap|patch|tar|git|fatal|error|xz): /,
+  /^(?:go|go build|go list|bwrap|patch|tar|git|fatal|error|xz): (?!(?:downloading|finding|extracting) )/,
   /\bundefined reference to\b/,
   /^(?:link|ld): /,
   /: (?:cannot find|no such file|not found|permission denied)/i,

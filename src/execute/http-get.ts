@@ -4,9 +4,10 @@
  */
 import { get as httpGetRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { get as httpsGetRequest } from "node:https";
+import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import type { Socket } from "node:net";
-import { connect as tlsConnect } from "node:tls";
+import { connect as tlsConnect, rootCertificates } from "node:tls";
 import { NodeFailure } from "../model/failure.js";
 
 const MAX_REDIRECTS = 5;
@@ -70,7 +71,8 @@ async function requestOnce(url: URL, options: HttpOptions): Promise<IncomingMess
     );
   }
   if (url.protocol !== "https:") throw new Error(`cannot fetch "${url.protocol}" URLs`);
-  if (proxy === undefined) return answer((done) => httpsGetRequest(url, { signal }, done));
+  const ca = authorities(options.environment);
+  if (proxy === undefined) return answer((done) => httpsGetRequest(url, { signal, ...ca }, done));
   const tunnel = await openTunnel(proxy, url, signal);
   return answer((done) =>
     httpsGetRequest(
@@ -78,11 +80,19 @@ async function requestOnce(url: URL, options: HttpOptions): Promise<IncomingMess
       {
         signal,
         agent: false,
-        createConnection: () => tlsConnect({ socket: tunnel, servername: url.hostname }),
+        createConnection: () => tlsConnect({ socket: tunnel, servername: url.hostname, ...ca }),
       },
       done,
     ),
   );
+}
+
+/** Node's own certificates and those that the user's environment adds for Node. */
+function authorities(environment: Readonly<Record<string, string>>): { readonly ca?: string[] } {
+  // The shim puts Node's variable aside, because it slows every start down.
+  const file = environment["KMIPS_EXTRA_CA_CERTS"] ?? environment["NODE_EXTRA_CA_CERTS"];
+  if (file === undefined || file === "") return {};
+  return { ca: [...rootCertificates, readFileSync(file, "utf8")] };
 }
 
 function answer(

@@ -11,8 +11,8 @@ import type { Perturbation } from "./context.js";
 
 export type Mount =
   | { readonly type: "ro" | "rw"; readonly source: string; readonly target: string }
-  /** An empty directory in memory. */
-  | { readonly type: "tmpfs"; readonly target: string }
+  /** An empty directory in memory; `mode` is octal text. */
+  | { readonly type: "tmpfs"; readonly target: string; readonly mode?: string }
   | { readonly type: "proc" | "dev"; readonly target: string }
   | { readonly type: "link"; readonly source: string; readonly target: string };
 
@@ -112,6 +112,8 @@ export function sandboxArgv(spec: SandboxSpec, tools: SandboxTools): string[] {
     "/proc",
     "--dev",
     "/dev",
+    "--perms",
+    "1777",
     "--tmpfs",
     "/tmp",
     ...spec.mounts.flatMap(mountArguments),
@@ -153,7 +155,7 @@ function mountArguments(mount: Mount): string[] {
     case "link":
       return ["--symlink", mount.source, mount.target];
     case "tmpfs":
-      return ["--tmpfs", mount.target];
+      return [...(mount.mode === undefined ? [] : ["--perms", mount.mode]), "--tmpfs", mount.target];
     case "proc":
       return ["--proc", mount.target];
     case "dev":

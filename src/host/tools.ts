@@ -27,6 +27,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["prlimit", "util-linux"],
   ["setpriv", "util-linux"],
   ["taskset", "util-linux"],
+  ["unshare", "util-linux"],
   ["patch", "patch"],
   ["git", "git"],
   ["tar", "tar"],
