@@ -1,95 +1,19 @@
 /**
  * The start-up program: answers `--version` and a build with nothing to do, and hands everything
- * else to the full program.
- *
- * It starts no process, opens no socket, awaits nothing and knows no recipe: it reads the plan file
- * of the last build and compares stats. Whatever it does not understand at once is not its business.
+ * else to the full program. Each part is loaded when it is needed, because loading is most of what
+ * a start costs.
  */
-import { writeSync } from "node:fs";
-import { resolve } from "node:path";
-// Not through the folder's index: it would pull the whole planner into this file.
-import { checkPlan, readPlan } from "../plan/flat-plan.js";
-import { planPath, projectRoot, selectionText, storeRoot } from "../plan/locations.js";
+import { BROKEN_PIPE, print } from "./print.js";
 
 /** Set by esbuild.config.mjs. */
 declare const __KMIPS_VERSION__: string;
-declare const __KMIPS_BUILD_ID__: string;
-/** CommonJS's own; the full program stays outside this bundle. */
-declare function require(path: string): { main(argv: readonly string[]): Promise<number> };
-
-type Progress = "auto" | "tty" | "plain" | "json" | "quiet";
-
-interface BuildArguments {
-  readonly selectors: readonly string[];
-  readonly directory: string;
-  readonly store: string | undefined;
-  readonly progress: Progress;
-  readonly json: boolean;
-}
-
-/** Exit code of a program whose reader went away: 128 + SIGPIPE. */
-const BROKEN_PIPE = 141;
+/** CommonJS's own: `import()` would wait a turn. The full program stays outside this bundle. */
+declare function require(path: "./no-op.js"): typeof import("./no-op.js");
+declare function require(path: "./kmips.cjs"): typeof import("./full.js");
 
 const argv = process.argv.slice(2);
 if (argv.length === 1 && argv[0] === "--version") print(1, `${__KMIPS_VERSION__}\n`);
-else if (!answerFromPlan(argv)) runFullProgram();
-
-/** Whether the command line is a build with nothing to do; its answer is printed then. */
-function answerFromPlan(words: readonly string[]): boolean {
-  const build = readArguments(words);
-  if (build === undefined) return false;
-  const cwd = process.cwd();
-  const root = projectRoot(resolve(cwd, build.directory));
-  if (root === undefined) return false;
-  const store = storeRoot(build.store, process.env, cwd);
-  const selection = selectionText(build.selectors);
-  const plan = readPlan(planPath(store, root, selection));
-  if (plan === undefined) return false;
-  if (plan.text("tool") !== __KMIPS_BUILD_ID__ || plan.text("selection") !== selection)
-    return false;
-  const freshness = checkPlan(plan, { root, store }, (directory) => process.chdir(directory));
-  if (freshness !== "fresh") {
-    process.chdir(cwd);
-    return false;
-  }
-  if (build.progress === "json") print(2, plan.text("summaryJson"));
-  else if (build.progress !== "quiet") print(2, plan.text("summary"));
-  print(1, plan.text(build.json ? "resultJson" : "result"));
-  return true;
-}
-
-/** The arguments of a plain `build`; undefined when there is anything else on the line. */
-function readArguments(words: readonly string[]): BuildArguments | undefined {
-  if (words[0] !== "build") return undefined;
-  const selectors: string[] = [];
-  let directory = ".";
-  let store: string | undefined;
-  let progress: Progress = "auto";
-  let json = false;
-  for (let index = 1; index < words.length; index++) {
-    const word = words[index]!;
-    const equals = word.startsWith("--") ? word.indexOf("=") : -1;
-    const flag = equals === -1 ? word : word.slice(0, equals);
-    const value = (): string | undefined =>
-      equals === -1 ? words[++index] : word.slice(equals + 1);
-    if (!word.startsWith("-")) selectors.push(word);
-    else if (word === "--expect-cached") continue;
-    else if (word === "--json") json = true;
-    else if (flag === "-C" || flag === "--store" || flag === "--progress") {
-      const given = value();
-      if (given === undefined || given === "") return undefined;
-      if (flag === "-C") directory = given;
-      else if (flag === "--store") store = given;
-      else if (isProgress(given)) progress = given;
-      else return undefined;
-    } else return undefined;
-  }
-  return { selectors, directory, store, progress, json };
-}
-
-function isProgress(word: string): word is Progress {
-  return ["auto", "tty", "plain", "json", "quiet"].includes(word);
-}
+else if (argv[0] !== "build" || !require("./no-op.js").answerFromPlan(argv)) runFullProgram();
 
 function runFullProgram(): void {
   for (const stream of [process.stdout, process.stderr]) {
@@ -99,23 +23,8 @@ function runFullProgram(): void {
     });
   }
   require("./kmips.cjs")
-    .main(argv)
+    .main(process.argv)
     .then((code) => {
       process.exitCode = code;
     });
-}
-
-/** Writes a text to the end, even into a pipe that is full for the moment. */
-function print(fd: 1 | 2, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += writeSync(fd, bytes, at);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === "EPIPE") process.exit(BROKEN_PIPE);
-      if (code !== "EAGAIN") throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-    }
-  }
 }

@@ -1,0 +1,81 @@
+/**
+ * A build with nothing to do: answered from the plan file of the last build, by comparing stats.
+ *
+ * Starts no process, opens no socket, awaits nothing and knows no recipe. Whatever it does not
+ * understand at once is left to the full program.
+ */
+import { resolve } from "node:path";
+// Not through the folder's index: it would pull the whole planner into the start-up program.
+import { checkPlan, readPlan } from "../plan/flat-plan.js";
+import { planPath, projectRoot, selectionText, storeRoot } from "../plan/locations.js";
+import { print } from "./print.js";
+
+/** Set by esbuild.config.mjs. */
+declare const __KMIPS_BUILD_ID__: string;
+
+type Progress = "auto" | "tty" | "plain" | "json" | "quiet";
+
+interface BuildArguments {
+  readonly selectors: readonly string[];
+  readonly directory: string;
+  readonly store: string | undefined;
+  readonly progress: Progress;
+  readonly json: boolean;
+}
+
+/** Whether the command line is a build with nothing to do; its answer is printed then. */
+export function answerFromPlan(words: readonly string[]): boolean {
+  const build = readArguments(words);
+  if (build === undefined) return false;
+  const cwd = process.cwd();
+  const root = projectRoot(resolve(cwd, build.directory));
+  if (root === undefined) return false;
+  const store = storeRoot(build.store, process.env, cwd);
+  const selection = selectionText(build.selectors);
+  const plan = readPlan(planPath(store, root, selection));
+  if (plan === undefined) return false;
+  if (plan.text("tool") !== __KMIPS_BUILD_ID__ || plan.text("selection") !== selection)
+    return false;
+  const freshness = checkPlan(plan, { root, store }, (directory) => process.chdir(directory));
+  if (freshness !== "fresh") {
+    process.chdir(cwd);
+    return false;
+  }
+  if (build.progress === "json") print(2, plan.text("summaryJson"));
+  else if (build.progress !== "quiet") print(2, plan.text("summary"));
+  print(1, plan.text(build.json ? "resultJson" : "result"));
+  return true;
+}
+
+/** The arguments of a plain `build`; undefined when there is anything else on the line. */
+function readArguments(words: readonly string[]): BuildArguments | undefined {
+  if (words[0] !== "build") return undefined;
+  const selectors: string[] = [];
+  let directory = ".";
+  let store: string | undefined;
+  let progress: Progress = "auto";
+  let json = false;
+  for (let index = 1; index < words.length; index++) {
+    const word = words[index]!;
+    const equals = word.startsWith("--") ? word.indexOf("=") : -1;
+    const flag = equals === -1 ? word : word.slice(0, equals);
+    const value = (): string | undefined =>
+      equals === -1 ? words[++index] : word.slice(equals + 1);
+    if (!word.startsWith("-")) selectors.push(word);
+    else if (word === "--expect-cached") continue;
+    else if (word === "--json") json = true;
+    else if (flag === "-C" || flag === "--store" || flag === "--progress") {
+      const given = value();
+      if (given === undefined || given === "") return undefined;
+      if (flag === "-C") directory = given;
+      else if (flag === "--store") store = given;
+      else if (isProgress(given)) progress = given;
+      else return undefined;
+    } else return undefined;
+  }
+  return { selectors, directory, store, progress, json };
+}
+
+function isProgress(word: string): word is Progress {
+  return ["auto", "tty", "plain", "json", "quiet"].includes(word);
+}
