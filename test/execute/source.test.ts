@@ -1,0 +1,181 @@
+/** Sources that need no network: local files, archives and git repositories. */
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { digestOf } from "../../cache/index.js";
+import { runSource } from "../../src/execute/actions/source.js";
+import type { ActionContext } from "../../src/execute/context.js";
+import type { SourceOrigin } from "../../src/model/node.js";
+import { openRig, type Rig } from "./rig.js";
+
+let root: string;
+let project: string;
+let rig: Rig;
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "kmips-source-"));
+  rig = await openRig(join(root, "store"), { PATH: "/usr/bin:/bin", HOME: root });
+  project = join(root, "project");
+  mkdirSync(join(project, "sub"), { recursive: true });
+  writeFileSync(join(project, "a.txt"), "a\n");
+  writeFileSync(join(project, "sub", "run"), "#!/bin/sh\n");
+  chmodSync(join(project, "sub", "run"), 0o755);
+  symlinkSync("sub/run", join(project, "link"));
+});
+afterAll(async () => {
+  await rig.store.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function entriesOf(origin: SourceOrigin, overrides?: Partial<ActionContext>): Promise<string[]> {
+  const outcome = await runSource({ kind: "source", origin }, rig.context("source.x", overrides));
+  return rig.store
+    .listTree(outcome.outputs[0]!.digest)
+    .map(({ path, type, mode, target }) =>
+      type === "symlink" ? `${path} -> ${String(target)}` : `${path} ${(mode & 0o777).toString(8)}`,
+    );
+}
+
+const PROJECT = ["a.txt 644", "link -> sub/run", "sub 755", "sub/run 755"];
+
+describe("directory and files", () => {
+  it("become a tree with links as links", async () => {
+    expect(await entriesOf({ type: "directory", path: project, include: [], exclude: [] })).toEqual(PROJECT);
+    expect(await entriesOf({ type: "files", base: project, paths: ["sub/run"] })).toEqual(["sub 755", "sub/run 755"]);
+  });
+
+  it("are refused when they changed since they were keyed", async () => {
+    const inputs = {
+      ...rig.context("x").inputs,
+      list: () => [{ path: "a.txt", digest: digestOf("older"), executable: false }],
+    };
+    await expect(
+      entriesOf({ type: "directory", path: project, include: [], exclude: [] }, { inputs }),
+    ).rejects.toMatchObject({ reason: { type: "checksum", actual: digestOf("a\n") } });
+  });
+
+  it("are missed by name", async () => {
+    await expect(entriesOf({ type: "files", base: project, paths: ["b.txt"] })).rejects.toMatchObject({
+      reason: { type: "missing-input", path: join(project, "b.txt") },
+    });
+    await expect(
+      entriesOf({ type: "directory", path: join(root, "none"), include: [], exclude: [] }),
+    ).rejects.toMatchObject({ reason: { type: "missing-input" } });
+  });
+});
+
+describe("archive", () => {
+  function archive(name: string, ...options: string[]): { location: string; digest: string } {
+    const location = join(root, name);
+    execFileSync("tar", [...options, "-cf", location, "-C", root, "project"]);
+    return { location, digest: digestOf(readFileSync(location)) };
+  }
+
+  it.each([
+    ["plain.tar", []],
+    ["packed.tar.gz", ["--gzip"]],
+    ["packed.tar.xz", ["--xz"]],
+  ])("%s is unpacked without its first directory", async (name, options) => {
+    expect(await entriesOf({ type: "archive", ...archive(name, ...options), strip: 1 })).toEqual(PROJECT);
+  });
+
+  it("is refused by both digests when it is another one", async () => {
+    const { location, digest } = archive("other.tar", "--mtime=@1");
+    const expected = digestOf("another");
+    await expect(entriesOf({ type: "archive", location, digest: expected, strip: 0 })).rejects.toMatchObject({
+      reason: { type: "checksum", expected, actual: digest },
+    });
+    expect(rig.store.has(expected)).toBe(false);
+  });
+
+  it("cannot write outside, nor bring what a tree cannot hold", async () => {
+    const location = join(root, "evil.tar");
+    const canary = join(root, "canary");
+    execFileSync("tar", ["-cPf", location, "--transform", `s|.*|../../..${canary}|`, join(project, "a.txt")]);
+    const digest = digestOf(readFileSync(location));
+    await entriesOf({ type: "archive", location, digest, strip: 0 }).catch(() => undefined);
+    expect(() => readFileSync(canary)).toThrow();
+    execFileSync("mkfifo", [join(root, "fifo")]);
+    execFileSync("tar", ["-cf", location, "-C", root, "fifo"]);
+    const fifo = digestOf(readFileSync(location));
+    await expect(entriesOf({ type: "archive", location, digest: fifo, strip: 0 })).rejects.toMatchObject({
+      reason: { type: "command", exit: "refused" },
+    });
+  });
+
+  it("is fetched over HTTP once, then found by its digest even offline", async () => {
+    const { location, digest } = archive("served.tar", "--mtime=@2");
+    const server = createServer((request, response) => {
+      if (request.url === "/moved") response.writeHead(302, { location: "/served.tar" }).end();
+      else if (request.url === "/served.tar") response.end(readFileSync(location));
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const base = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+    const origin = { type: "archive", location: `${base}/moved`, digest, strip: 1 } as const;
+    try {
+      await expect(entriesOf(origin, { offline: true })).rejects.toMatchObject({ reason: { type: "network" } });
+      expect(await entriesOf(origin)).toEqual(PROJECT);
+      expect(await entriesOf(origin, { offline: true })).toEqual(PROJECT);
+      await expect(
+        entriesOf({ ...origin, location: `${base}/none`, digest: digestOf("x") }),
+      ).rejects.toMatchObject({ reason: { type: "network", excerpt: "the server answered 404 Not Found" } });
+    } finally {
+      server.close();
+    }
+  });
+});
+
+describe("git", () => {
+  let repository: string;
+  let first: string;
+
+  beforeAll(() => {
+    repository = join(root, "repository");
+    const git = (...args: string[]): string =>
+      execFileSync("git", ["-C", repository, ...args], {
+        encoding: "utf8",
+        env: { PATH: "/usr/bin:/bin", HOME: root, GIT_CONFIG_NOSYSTEM: "1" },
+      }).trim();
+    mkdirSync(repository);
+    git("init", "--quiet");
+    git("config", "user.name", "t");
+    git("config", "user.email", "t@example.org");
+    writeFileSync(join(repository, ".gitattributes"), "*.txt export-subst eol=crlf\nhidden export-ignore\n");
+    writeFileSync(join(repository, "a.txt"), "$Format:%H$\n");
+    writeFileSync(join(repository, "hidden"), "here\n");
+    git("add", "-A");
+    git("commit", "--quiet", "-m", "one");
+    first = git("rev-parse", "HEAD");
+    writeFileSync(join(repository, "a.txt"), "two\n");
+    git("commit", "--quiet", "-am", "two");
+  });
+
+  it("brings exactly one commit, unaltered by attributes", async () => {
+    const origin = { type: "git", url: repository, commit: first } as const;
+    expect(await entriesOf(origin)).toEqual([".gitattributes 644", "a.txt 644", "hidden 644"]);
+    const outcome = await runSource({ kind: "source", origin }, rig.context("source.x"));
+    expect(rig.store.readTreeFile(outcome.outputs[0]!.digest, "a.txt")?.toString()).toBe("$Format:%H$\n");
+  });
+
+  it("refuses a commit that is not there", async () => {
+    const commit = "0123456789".repeat(4);
+    await expect(entriesOf({ type: "git", url: repository, commit })).rejects.toMatchObject({
+      reason: { type: "checksum", expected: commit },
+    });
+  });
+
+  it("cannot be made to run a program by its URL", async () => {
+    const canary = join(root, "git-canary");
+    for (const url of [`ext::sh -c "touch ${canary}"`, `--upload-pack=touch ${canary}`]) {
+      await expect(entriesOf({ type: "git", url, commit: first })).rejects.toMatchObject({
+        reason: { type: "network" },
+      });
+    }
+    expect(() => readFileSync(canary)).toThrow();
+  });
+});
