@@ -25,6 +25,14 @@ export interface SoftFault {
   readonly help: string;
 }
 
+/** Offsets that the formatter needs and the AST does not keep. */
+export interface LayoutMarks {
+  /** Where a statement, a map entry or a top-level item begins. */
+  readonly items: Set<number>;
+  /** The `<` and `>` of types. */
+  readonly angles: Set<number>;
+}
+
 /** The UTF-16 offset just after `token`. */
 export function endOf(token: IToken): number {
   return token.startOffset + token.image.length;
@@ -44,6 +52,7 @@ export function nameOf(token: IToken): ast.Name {
 export abstract class ExpressionParser extends EmbeddedActionsParser {
   protected soft: SoftFault[] = [];
   protected text = "";
+  protected marks: LayoutMarks | undefined;
   #primary: { ALT: () => ast.Expr }[] | undefined;
 
   protected constructor(config: IParserConfig) {
@@ -221,6 +230,7 @@ export abstract class ExpressionParser extends EmbeddedActionsParser {
     const open = this.CONSUME(t.LBrace);
     const entries: ast.MapExpr["entries"][number][] = [];
     this.MANY(() => {
+      this.marks?.items.add(this.LA(1).startOffset);
       const key = this.OR([
         { ALT: () => nameOf(this.CONSUME(t.Word)) },
         { ALT: () => nameOf(this.CONSUME(t.Text)) },

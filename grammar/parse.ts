@@ -1,9 +1,11 @@
 /**
  * The front door: text to AST and diagnostics. Decides the order of the checks; never throws.
  */
+import type { IToken } from "chevrotain";
 import type { Recipe } from "./ast.js";
 import { checkDepth, checkSize } from "./depth.js";
 import type { Diagnostic } from "./diagnostic.js";
+import type { LayoutMarks } from "./expressions.js";
 import { checkCharacters, type Lexed, tokenize } from "./lexer.js";
 import { LIMITS } from "./limits.js";
 import { diagnose } from "./messages.js";
@@ -28,14 +30,30 @@ let shared: RecipeParser | undefined;
  * most `LIMITS.diagnostics` for the file.
  */
 export function parse(file: SourceFile): ParseResult {
-  return parseTokens(file, undefined);
+  const tooLarge = checkSize(file);
+  return tooLarge === undefined ? parseTokens(file, tokenize(file)) : refused(file, tooLarge);
 }
 
-/** As `parse`, with the tokens of `file` where the caller has them already. */
-export function parseTokens(file: SourceFile, known: Lexed | undefined): ParseResult {
+/** As `parse`, with the tokens and marks that the formatter needs; these are whole without diagnostics only. */
+export function parseForLayout(file: SourceFile): ParseResult & {
+  readonly tokens: readonly IToken[];
+  readonly comments: readonly IToken[];
+  readonly marks: LayoutMarks;
+} {
+  const marks: LayoutMarks = { items: new Set(), angles: new Set() };
   const tooLarge = checkSize(file);
-  if (tooLarge !== undefined) return refused(file, tooLarge);
-  const lexed = known ?? tokenize(file);
+  if (tooLarge !== undefined)
+    return { ...refused(file, tooLarge), tokens: [], comments: [], marks };
+  const lexed = tokenize(file);
+  return {
+    ...parseTokens(file, lexed, marks),
+    tokens: lexed.tokens,
+    comments: lexed.comments,
+    marks,
+  };
+}
+
+function parseTokens(file: SourceFile, lexed: Lexed, marks?: LayoutMarks): ParseResult {
   const tooMany = lexed.tokens[LIMITS.tokens];
   if (tooMany !== undefined) {
     const message = `The recipe has more than ${LIMITS.tokens} tokens`;
@@ -51,7 +69,7 @@ export function parseTokens(file: SourceFile, known: Lexed | undefined): ParseRe
   const characters = checkCharacters(file);
   const faults = [...characters, ...lexed.faults];
   const deep = checkDepth(file, lexed.tokens) !== undefined;
-  const parsed = deep ? undefined : shared.run(lexed.tokens, file.text, lexed.docs);
+  const parsed = deep ? undefined : shared.run(lexed.tokens, file.text, lexed.docs, marks);
   if (parsed?.stop === undefined && parsed?.faults.length === 0) {
     const { edition, imports, declarations } = parsed;
     faults.push(...checkEdition(file, edition));

@@ -6,7 +6,14 @@
  */
 import type { IParserErrorMessageProvider, IToken, TokenType } from "chevrotain";
 import type * as ast from "./ast.js";
-import { endOf, ExpressionParser, nameOf, type SoftFault, spanOf } from "./expressions.js";
+import {
+  endOf,
+  ExpressionParser,
+  type LayoutMarks,
+  nameOf,
+  type SoftFault,
+  spanOf,
+} from "./expressions.js";
 import type { Span } from "./source.js";
 import * as t from "./tokens.js";
 
@@ -52,8 +59,14 @@ export class RecipeParser extends ExpressionParser {
     this.performSelfAnalysis();
   }
 
-  /** Parses `tokens`, which end where the recipe or its chunk ends. */
-  run(tokens: IToken[], text: string, docs: ReadonlyMap<number, string>): Parsed {
+  /** Parses `tokens`, which end where the recipe or its chunk ends; fills `marks` when given. */
+  run(
+    tokens: IToken[],
+    text: string,
+    docs: ReadonlyMap<number, string>,
+    marks?: LayoutMarks,
+  ): Parsed {
+    this.marks = marks;
     this.text = text;
     this.#result = emptyResult();
     this.soft = [];
@@ -67,6 +80,7 @@ export class RecipeParser extends ExpressionParser {
   recipe = this.RULE("recipe", () => {
     this.OPTION(() => this.SUBRULE(this.edition));
     this.MANY(() => {
+      this.marks?.items.add(this.LA(1).startOffset);
       this.OR([
         { ALT: () => this.SUBRULE(this.importLine) },
         { ALT: () => this.SUBRULE(this.projectDeclaration) },
@@ -79,6 +93,7 @@ export class RecipeParser extends ExpressionParser {
 
   edition = this.RULE("edition", () => {
     const word = this.CONSUME(t.Edition);
+    this.marks?.items.add(word.startOffset);
     const number = this.CONSUME(t.NumberLiteral);
     this.ACTION(() => {
       const literal = number.payload as ast.LiteralExpr["value"];
@@ -195,9 +210,10 @@ export class RecipeParser extends ExpressionParser {
   typeExpression = this.RULE("typeExpression", (): ast.TypeExpr => {
     const name = nameOf(this.CONSUME(t.Word));
     const argument = this.OPTION(() => {
-      this.CONSUME(t.Less);
+      const less = this.CONSUME(t.Less);
       const inner = this.SUBRULE(this.typeExpression);
-      this.CONSUME(t.Greater);
+      const greater = this.CONSUME(t.Greater);
+      this.marks?.angles.add(less.startOffset).add(greater.startOffset);
       return inner;
     });
     const span = this.spanFrom(name.span.start);
@@ -211,6 +227,7 @@ export class RecipeParser extends ExpressionParser {
     this.CONSUME(t.LBrace);
     this.MANY(() => {
       this.#open[depth] = this.LA(1);
+      this.marks?.items.add(this.LA(1).startOffset);
       this.#open.length = depth + 1;
       statements.push(this.SUBRULE(this.statement));
       this.OPTION(() => this.CONSUME(t.Comma));

@@ -236,3 +236,25 @@ const OPERAND_STARTS: ReadonlySet<TokenType> = new Set([
 export function isOperandStart(type: TokenType): boolean {
   return OPERAND_STARTS.has(type);
 }
+
+const CLOSERS: ReadonlyMap<TokenType, TokenType> = new Map([
+  [LBrace, RBrace],
+  [LBracket, RBracket],
+  [LParen, RParen],
+]);
+
+/** The bracket that closes `type`; undefined when it opens none. */
+export function closerOf(type: TokenType): TokenType | undefined {
+  return CLOSERS.get(type);
+}
+
+// prettier-ignore
+const OPERAND_ENDS: ReadonlySet<TokenType> = new Set([
+  ...WORDS, Text, TextHead, QuotedText, Tagged, Heredoc, NumberLiteral, Version, Digest, True,
+  False,
+]);
+
+/** Whether `type` is a whole operand, so that a bracket behind it is a call or an index. */
+export function endsOperand(type: TokenType): boolean {
+  return OPERAND_ENDS.has(type);
+}
