@@ -23,7 +23,7 @@ function runFullProgram(): void {
     });
   }
   require("./kmips.cjs")
-    .main(process.argv)
+    .main(argv)
     .then((code) => {
       process.exitCode = code;
     });

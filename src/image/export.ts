@@ -28,6 +28,8 @@ export interface ExportedImage {
 }
 
 const GZIP_CHUNK_BYTES = 1024 * 1024;
+/** Chunks given to zlib before the oldest must be done: bounds memory, keeps its thread busy. */
+const CHUNKS_AHEAD = 2;
 /** Byte 9 of a gzip header: "unknown", instead of the system it was made on (RFC 1952, 2.3). */
 const GZIP_OS_AT = 9;
 const GZIP_OS_UNKNOWN = 255;
@@ -107,10 +109,11 @@ export function exportArchive(
 
 /**
  * Compresses a layer as it is read: `write` gets the gzip member piece by piece. zlib works on its
- * own thread while this one hashes the same bytes, so the two digests cost almost no time.
- * The bytes depend on level and zlib's version, not on the chunks.
+ * own thread, always with a chunk in hand, while this one reads and hashes; so the two digests cost
+ * almost no time. The bytes depend on level and zlib's version, not on the chunks.
  *
  * @returns the diffID, and digest and size of what was written.
+ * @throws what `chunks` or `write` throws.
  */
 export async function compressLayer(
   chunks: Iterable<Uint8Array>,
@@ -123,18 +126,25 @@ export async function compressLayer(
     gzip.on("error", reject);
     gzip.on("end", resolve);
   });
+  // Only awaited at the end: a failure before must not count as unhandled.
+  ended.catch(() => undefined);
   gzip.on("data", (piece: Buffer) => {
     if (packed.size === 0) piece[GZIP_OS_AT] = GZIP_OS_UNKNOWN;
     packed.update(piece);
-    options.write(piece);
+    try {
+      options.write(piece);
+    } catch (error) {
+      gzip.destroy(error as Error);
+    }
   });
+  const taken: Promise<void>[] = [];
   for (const chunk of chunks) {
-    // The chunk is only lent: the next one may be read over it once zlib has taken this one in.
-    const taken = new Promise<void>((resolve, reject) => {
-      gzip.write(chunk, (error) => (error ? reject(error) : resolve()));
-    });
+    if (gzip.destroyed) break;
     plain.update(chunk);
-    await taken;
+    // The chunk is only lent and the next one may be read over it: zlib gets a copy.
+    const copy = Uint8Array.from(chunk);
+    taken.push(new Promise((resolve) => gzip.write(copy, () => resolve())));
+    if (taken.length > CHUNKS_AHEAD) await taken.shift();
   }
   gzip.end();
   await ended;

@@ -87,6 +87,14 @@ describe("compressLayer()", () => {
     expect(whole.bytes[9]).toBe(255);
   });
 
+  it("fails with what writing fails with", async () => {
+    const write = (): never => {
+      throw new Error("no space");
+    };
+    const chunks = Array.from({ length: 8 }, () => Buffer.alloc(1024 * 1024, "x"));
+    await expect(compressLayer(chunks, { level: 1, write })).rejects.toThrow("no space");
+  });
+
   it("compresses nothing to an empty member", async () => {
     const pieces: Buffer[] = [];
     await compressLayer([], { level: 1, write: (piece) => pieces.push(Buffer.from(piece)) });
