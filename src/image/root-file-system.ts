@@ -11,6 +11,7 @@ import {
   constants,
   lchownSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -105,6 +106,7 @@ class LayerUnpacker {
     if (entry.type === "symlink") {
       symlinkSync(entry.target ?? "", path);
       if (this.#setOwners) lchownSync(path, entry.uid, entry.gid);
+      lutimesSync(path, entry.mtime, entry.mtime);
       return;
     }
     this.#fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
