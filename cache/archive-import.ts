@@ -80,6 +80,7 @@ async function readArchive(
       for await (const source of decoder) {
         const { header } = source;
         if (++count > limitEntries) throw new ArchiveError(`has more than ${limitEntries} entries`);
+        if (isSparse(header)) throw new ArchiveError("is a sparse file", header.name);
         if (header.size !== walker.sizes.shift()) throw new ArchiveError("has two sizes", header.name);
         const range = { offset: written, size: header.size };
         for await (const chunk of source as AsyncIterable<Buffer>) {
@@ -126,7 +127,7 @@ async function feed(
       if (decoder.destroyed) return;
     }
     walker.end();
-    decoder.end();
+    decoder.end(undefined);
   } catch (error) {
     decoder.destroy(error instanceof Error ? error : new Error(String(error)));
     throw error;
@@ -185,6 +186,11 @@ function sizeField(block: Buffer): number {
   const size = ((field[0] as number) & 0x80) !== 0 ? Number(field.readBigUInt64BE(4)) : Number.parseInt(field.toString("latin1").trim() || "0", 8);
   if (!Number.isSafeInteger(size) || size < 0) throw new ArchiveError("has a header without a sensible size");
   return size;
+}
+
+/** GNU tar's sparse files come as ordinary ones that start with a map of holes. */
+function isSparse({ pax }: Header): boolean {
+  return typeof pax === "object" && pax !== null && Object.keys(pax).some((name) => name.startsWith("GNU.sparse."));
 }
 
 /** The path without its first `strip` components; undefined when nothing is left. */

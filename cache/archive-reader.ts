@@ -39,6 +39,7 @@ export class ArchiveReader {
   #offset = 0;
   #entries = 0;
   #last: string | undefined;
+  #mtime: number | undefined;
 
   constructor(visitor: ArchiveVisitor, kind: "tree" | "layer" = "tree") {
     this.#visitor = visitor;
@@ -145,6 +146,8 @@ export class ArchiveReader {
       throw new ArchiveError(`comes after "${this.#last}": entries go in UTF-8 byte order`, entry.path);
     }
     this.#last = entry.path;
+    this.#mtime ??= entry.mtime;
+    if (entry.mtime !== this.#mtime) throw new ArchiveError("has another time than the entry before", entry.path);
     if (this.#isTree && !this.#directories.has(parentOf(entry.path))) {
       throw new ArchiveError("comes without the directory that holds it", entry.path);
     }

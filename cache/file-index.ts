@@ -7,7 +7,7 @@
 import { closeSync, fstatSync, lstatSync, readSync, type Stats } from "node:fs";
 import createXxHash from "xxhash-wasm";
 import { DigestStream, isDigest, type Digest } from "./digest.js";
-import { storage, StorageError } from "./errors.js";
+import { errnoOf, storage, StorageError } from "./errors.js";
 import { createExclusive, openRegular, randomName, readSmallFile, removeQuietly, replaceFile } from "./files.js";
 
 const MAGIC = "kmips files 1";
@@ -54,8 +54,8 @@ export class FileIndex {
    * @throws StorageError when it cannot be read, or (EBUSY) keeps changing while it is.
    */
   digest(path: string): Digest | undefined {
-    const stats = storage("stat", path, () => lstatSync(path, { throwIfNoEntry: false }));
-    if (stats === undefined || !stats.isFile()) return undefined;
+    const stats = statOf(path);
+    if (stats?.isFile() !== true) return undefined;
     const known = this.#rows.get(path);
     if (known?.stamp === stampOf(stats)) return known.digest;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -84,6 +84,17 @@ export class FileIndex {
     else if (!this.#rows.delete(path)) return;
     this.#isChanged = true;
   }
+}
+
+function statOf(path: string): Stats | undefined {
+  return storage("stat", path, () => {
+    try {
+      return lstatSync(path, { throwIfNoEntry: false });
+    } catch (error) {
+      if (errnoOf(error) === "ENOTDIR") return undefined;
+      throw error;
+    }
+  });
 }
 
 /** Everything about a file that changes when its content does. */

@@ -121,7 +121,10 @@ export class TreeStore {
   readFile(tree: Digest, path: string): Buffer | undefined {
     const file = this.openFile(tree, path);
     if (file === undefined) return undefined;
-    return Buffer.concat([...file.chunks].map((chunk) => Buffer.from(chunk)));
+    const bytes = Buffer.allocUnsafe(file.size);
+    let filled = 0;
+    for (const chunk of file.chunks) filled += chunk.copy(bytes, filled);
+    return bytes;
   }
 
   /** As `readFile`, for content that should not be in memory at once. */
