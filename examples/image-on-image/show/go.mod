@@ -1,0 +1,3 @@
+module example.org/show
+
+go 1.26

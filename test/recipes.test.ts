@@ -1,0 +1,144 @@
+/** What holds for every shipped recipe and every example, without building one. */
+import { basename, dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { format, parse } from "../grammar/index.js";
+import type { BuildGraph } from "../src/model/graph.js";
+import type { PatchDefinition } from "../src/model/node.js";
+import {
+  analyzeDirectory,
+  EXAMPLE_NAMES,
+  EXAMPLES,
+  filesBelow,
+  readRepositoryFile,
+  RECIPES,
+  REPOSITORY,
+} from "./support/shipped.js";
+
+const files = [...filesBelow(RECIPES), ...filesBelow(EXAMPLES)];
+const recipes = files.filter((path) => path.endsWith(".kmips"));
+const projects = [RECIPES, ...EXAMPLE_NAMES.map((name) => join(EXAMPLES, name))];
+
+function graphOf(root: string): BuildGraph {
+  const { graph } = analyzeDirectory(root);
+  if (graph === undefined) throw new Error(`${root} has errors`);
+  return graph;
+}
+
+function patchesOf(graph: BuildGraph): PatchDefinition[] {
+  return [...graph.nodes.values()]
+    .map((node) => node.definition)
+    .filter((definition) => definition.kind === "patch");
+}
+
+describe.each(recipes)("%s", (path) => {
+  const file = { name: path, text: readRepositoryFile(path) };
+
+  it("parses", () => {
+    expect(parse(file).diagnostics).toEqual([]);
+  });
+
+  it("is formatted", () => {
+    expect(format(file)).toEqual({ text: file.text });
+  });
+
+  it("documents every declaration that is more than a name", () => {
+    const { declarations } = parse(file).recipe;
+    const undocumented = declarations.filter(
+      ({ kind, doc }) => doc === undefined && ["group", "template", "index"].includes(kind),
+    );
+    expect(undocumented.map(({ name }) => name?.text)).toEqual([]);
+  });
+});
+
+describe.each(projects)("the project %s", (root) => {
+  it("checks without diagnostics", () => {
+    const { diagnostics } = analyzeDirectory(root);
+    expect(diagnostics.map(({ code, message }) => `${code}: ${message}`)).toEqual([]);
+  });
+
+  it("gives a reason for every patch", () => {
+    const patches = patchesOf(graphOf(root)).flatMap(({ series, retired }) => [...series, ...retired]);
+    for (const { reason } of patches) expect(reason.length).toBeGreaterThan(20);
+  });
+
+  it("tests every image", () => {
+    const nodes = [...graphOf(root).nodes.values()];
+    const tested = new Set(
+      nodes.map(({ definition }) => (definition.kind === "test" ? definition.subject : undefined)),
+    );
+    const images = nodes.filter(({ definition }) => definition.kind === "image");
+    expect(images.filter(({ address }) => !tested.has(address)).map(({ address }) => address)).toEqual([]);
+  });
+});
+
+describe("the shipped recipes", () => {
+  it("have the images of the conformance set", () => {
+    const references = [...graphOf(RECIPES).nodes.values()].flatMap(({ definition }) =>
+      definition.kind === "image" ? [definition.reference] : [],
+    );
+    expect(references.sort()).toEqual([
+      "agnhost:2.6",
+      "apparmor-loader:1.0",
+      "coredns:1.6.5",
+      "etcd:3.3.15",
+      "metadata-concealment:1.2",
+      "mounttest:1.0",
+      "nonewprivs:1.0",
+      "pause:3.1",
+      "resource-consumer-controller:1.0",
+      "resource-consumer:1.5",
+      "test-webserver:1.0",
+    ]);
+  });
+
+  it("have them all in the group", () => {
+    const { nodes } = graphOf(RECIPES);
+    const group = nodes.get("group.conformance")?.definition;
+    const images = [...nodes.values()].filter(({ definition }) => definition.kind === "image");
+    expect(group?.kind === "group" && images.every(({ address }) => group.members.includes(address))).toBe(true);
+  });
+
+  it("import every recipe", () => {
+    const read = graphOf(RECIPES).recipes.map((path) => path.slice(REPOSITORY.length));
+    expect(read.sort()).toEqual(recipes.filter((path) => path.startsWith("recipes/")));
+  });
+
+  it("share what they can: one source for all programs of Kubernetes", () => {
+    const { nodes } = graphOf(RECIPES);
+    expect([...nodes.keys()].filter((address) => /^source\.[^/]+$/.test(address)).sort()).toEqual([
+      "source.coredns",
+      "source.etcd",
+      "source.kubernetes",
+    ]);
+    expect(nodes.size).toBeLessThan(80);
+  });
+});
+
+describe("patches", () => {
+  const patchFiles = files.filter((path) => path.endsWith(".patch"));
+  const named = projects.flatMap((root) => patchesOf(graphOf(root)).flatMap(({ series, retired }) => [...series, ...retired]));
+
+  it("are all named by a recipe", () => {
+    const paths = new Set(named.map(({ path }) => path.slice(REPOSITORY.length)));
+    expect(patchFiles.filter((path) => !paths.has(path))).toEqual([]);
+  });
+
+  it.each(patchFiles)("%s says first what it changes, and is numbered", (path) => {
+    const [subject = "", blank] = readRepositoryFile(path).split("\n");
+    expect(subject).toMatch(/^[A-Z].{10,70}$/);
+    expect(blank).toBe("");
+    expect(basename(path)).toMatch(/^\d{4}-[a-z0-9.-]+\.patch$/);
+    expect(basename(dirname(path))).toBe("patches");
+  });
+});
+
+describe("recipes and examples", () => {
+  it.each(files)("%s names no host but this machine, outside of what it expects or cites", (path) => {
+    const lines = readRepositoryFile(path)
+      .split("\n")
+      .filter((line) => !/^\s*(expect|upstream)\s*=/.test(line));
+    const hosts = lines.flatMap((line) => [...line.matchAll(/[a-z]+:\/\/([^\s/:"\\]+)/g)].map(([, host]) => host));
+    expect(hosts.filter((host) => host !== "127.0.0.1")).toEqual([]);
+    expect(lines.filter((line) => /\b(registry|proxy|mirrors?|cr)\.[a-z]+[.a-z]*/.test(line))).toEqual([]);
+  });
+});

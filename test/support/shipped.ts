@@ -1,0 +1,50 @@
+/** The recipes and examples of this repository, as tests look at them. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { analyze, type Analysis } from "../../src/analyze/index.js";
+import { DiskFileReader } from "../../src/host/index.js";
+
+export const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+export const RECIPES = join(REPOSITORY, "recipes");
+export const EXAMPLES = join(REPOSITORY, "examples");
+
+/** The folders of examples/. */
+export const EXAMPLE_NAMES: readonly string[] = readdirSync(EXAMPLES, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name)
+  .sort();
+
+/** Every file below `directory`, relative to the repository. */
+export function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(REPOSITORY, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+export function readRepositoryFile(path: string): string {
+  return readFileSync(join(REPOSITORY, path), "utf8");
+}
+
+/** What the recipes of a directory mean. */
+export function analyzeDirectory(root: string): Analysis {
+  return analyze({
+    root,
+    entry: [join(root, "project.kmips")],
+    reader: new DiskFileReader(),
+    shipped: RECIPES,
+  });
+}
+
+/** The argument lists of the commands in a document's `sh` blocks, without the program's name. */
+export function documentedCommands(document: string): string[][] {
+  return [...document.matchAll(/^```sh\n(.*?)^```$/gms)]
+    .flatMap(([, block = ""]) => block.split("\n"))
+    .filter((line) => line !== "")
+    .map((line) => [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? ""))
+    .map(([program, ...args]) => {
+      if (program !== "kmips") throw new Error(`"${program ?? ""}" is not kmips`);
+      return args;
+    });
+}
