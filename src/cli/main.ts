@@ -13,7 +13,7 @@ declare function require(path: "./kmips.cjs"): typeof import("./full.js");
 
 const argv = process.argv.slice(2);
 if (argv.length === 1 && argv[0] === "--version") print(1, `${__KMIPS_VERSION__}\n`);
-else if (argv[0] !== "build" || !require("./no-op.js").answerFromPlan(argv)) runFullProgram();
+else if (!argv.includes("build") || !require("./no-op.js").answerFromPlan(argv)) runFullProgram();
 
 function runFullProgram(): void {
   for (const stream of [process.stdout, process.stderr]) {

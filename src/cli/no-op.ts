@@ -15,6 +15,14 @@ declare const __KMIPS_BUILD_ID__: string;
 
 type Progress = "auto" | "tty" | "plain" | "json" | "quiet";
 
+/** Flags with a value, before or after the command. */
+const VALUE_FLAGS = new Map([
+  ["-C", "directory"],
+  ["--directory", "directory"],
+  ["--store", "store"],
+  ["--progress", "progress"],
+]);
+
 interface BuildArguments {
   readonly selectors: readonly string[];
   readonly directory: string;
@@ -49,31 +57,33 @@ export function answerFromPlan(words: readonly string[]): boolean {
 
 /** The arguments of a plain `build`; undefined when there is anything else on the line. */
 function readArguments(words: readonly string[]): BuildArguments | undefined {
-  if (words[0] !== "build") return undefined;
+  let command: string | undefined;
   const selectors: string[] = [];
-  let directory = ".";
-  let store: string | undefined;
-  let progress: Progress = "auto";
+  const values = new Map<string, string>();
   let json = false;
-  for (let index = 1; index < words.length; index++) {
+  for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
-    const equals = word.startsWith("--") ? word.indexOf("=") : -1;
-    const flag = equals === -1 ? word : word.slice(0, equals);
-    const value = (): string | undefined =>
-      equals === -1 ? words[++index] : word.slice(equals + 1);
-    if (!word.startsWith("-")) selectors.push(word);
-    else if (word === "--expect-cached") continue;
-    else if (word === "--json") json = true;
-    else if (flag === "-C" || flag === "--store" || flag === "--progress") {
-      const given = value();
-      if (given === undefined || given === "") return undefined;
-      if (flag === "-C") directory = given;
-      else if (flag === "--store") store = given;
-      else if (isProgress(given)) progress = given;
-      else return undefined;
-    } else return undefined;
+    if (!word.startsWith("-")) {
+      if (command === undefined) command = word;
+      else selectors.push(word);
+    } else if (word === "--json") json = true;
+    else if (word !== "--expect-cached" || command === undefined) {
+      const equals = word.startsWith("--") ? word.indexOf("=") : -1;
+      const name = VALUE_FLAGS.get(equals === -1 ? word : word.slice(0, equals));
+      const value = equals === -1 ? words[++index] : word.slice(equals + 1);
+      if (name === undefined || !value) return undefined;
+      values.set(name, value);
+    }
   }
-  return { selectors, directory, store, progress, json };
+  const progress = values.get("progress") || process.env["KMIPS_PROGRESS"] || "auto";
+  if (command !== "build" || !isProgress(progress)) return undefined;
+  return {
+    selectors,
+    directory: values.get("directory") ?? ".",
+    store: values.get("store"),
+    progress,
+    json,
+  };
 }
 
 function isProgress(word: string): word is Progress {

@@ -117,6 +117,7 @@ describe("main", () => {
   it("finds project and store from anywhere", () => {
     expect(kmips(["build"], { cwd: join(project, "src/deep") })).toEqual(NOTHING_TO_DO);
     expect(kmips(["build", "-C", "project"], { cwd: directory })).toEqual(NOTHING_TO_DO);
+    expect(kmips(["--directory=project", "build"], { cwd: directory })).toEqual(NOTHING_TO_DO);
     const env = { KMIPS_STORE: "/nowhere" };
     expect(kmips(["build", "--store", "../store"], { env })).toEqual(NOTHING_TO_DO);
     expect(kmips(["build", "--store=../store"], { env })).toEqual(NOTHING_TO_DO);
@@ -126,6 +127,10 @@ describe("main", () => {
   it("says as much as it was asked to", () => {
     expect(kmips(["build", "--json"])).toMatchObject({ stdout: '{"images":[]}\n' });
     expect(kmips(["build", "--progress=json"])).toMatchObject({ stderr: '{"executed":0}\n' });
+    expect(kmips(["build"], { env: { KMIPS_PROGRESS: "json" } })).toMatchObject({
+      stderr: '{"executed":0}\n',
+    });
+    expect(kmips(["build"], { env: { KMIPS_PROGRESS: "loud" } }).status).toBe(42);
     expect(kmips(["build", "--progress", "quiet"])).toMatchObject({
       stdout: "image.a a:1\n",
       stderr: "",
@@ -140,6 +145,8 @@ describe("main", () => {
     [["build", "--store"]],
     [["build", "-C", "gone"]],
     [["build", "--"]],
+    [["plan", "build"]],
+    [["--expect-cached", "build"]],
     [["--help"]],
     [["--version", "build"]],
     [["plan"]],
