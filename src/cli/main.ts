@@ -23,7 +23,7 @@ function runFullProgram(): void {
     });
   }
   require("./kmips.cjs")
-    .main(argv)
+    .main(process.argv)
     .then((code) => {
       process.exitCode = code;
     });

@@ -24,7 +24,7 @@ import { planPath, selectionText } from "../../src/plan/locations.js";
 
 const BUILD_ID = "b".repeat(64);
 /** Stands in for the full program: says what it was asked and ends with 42. */
-const FULL = `exports.main = (argv) => { process.stdout.write("full " + argv.join(" ") + "\\n"); return Promise.resolve(42); };`;
+const FULL = `exports.main = (argv) => { process.stdout.write("full " + argv.slice(2).join(" ") + "\\n"); return Promise.resolve(42); };`;
 
 let directory: string;
 let project: string;
