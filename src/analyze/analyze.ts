@@ -11,17 +11,18 @@ import type { FileReader } from "../model/ports.js";
 import { checkBody } from "./check.js";
 import { orderNodes } from "./cycles.js";
 import { Emitter, Needs } from "./emit.js";
-import { evaluateLocal } from "./evaluate.js";
+import { evaluate, evaluateLocal } from "./evaluate.js";
 import { Findings } from "./findings.js";
 import { inheritConfigs } from "./inherit.js";
 import { loadRecipes, type Unit } from "./load.js";
 import { lowerComponent } from "./lower-component.js";
 import { lowerGroup, lowerIndex } from "./lower-group.js";
-import { checkImages, lowerImage, type ImageFacts } from "./lower-image.js";
+import { checkImages, type ImageFacts } from "./image-checks.js";
+import { lowerImage } from "./lower-image.js";
 import { lowerSource, lowerToolchain } from "./lower-source.js";
 import { lowerTests } from "./lower-test.js";
 import { readCell, type Lowering } from "./lowering.js";
-import { cellsOf, type CellSet } from "./matrix.js";
+import { cellsOf, unknownCells, type CellSet } from "./matrix.js";
 import { bodyOf } from "./merge.js";
 import { declareTargets, readProject } from "./project.js";
 import { schemaOf } from "./schema.js";
@@ -65,6 +66,7 @@ export function analyze(options: AnalyzeOptions): Analysis {
     root: options.root,
     units: new Map<SourceFile, Unit>(loaded.units.map((unit) => [unit.file, unit])),
     budget: new Budget(scope.size, findings),
+    evaluate,
     project: undefined,
     targets: new Map(),
   };
@@ -95,12 +97,10 @@ export function analyze(options: AnalyzeOptions): Analysis {
     const at =
       places[0] ?? (lowering.emitter.nodes.get(path[0] as Address) as { node: GraphNode }).node.at;
     findings.error("KM0309", at, `Nodes need each other: ${[...path, path[0]].join(" -> ")}`, {
-      notes: path
-        .slice(1)
-        .map((address, index) => ({
-          message: `${address} needs ${path[index + 2] ?? path[0]}`,
-          ...(places[index + 1] && { at: places[index + 1] }),
-        })),
+      notes: path.slice(1).map((address, index) => ({
+        message: `${address} needs ${path[index + 2] ?? path[0]}`,
+        ...(places[index + 1] && { at: places[index + 1] }),
+      })),
       help: "remove one of these references",
     });
   }
@@ -159,6 +159,8 @@ function declareCells(declared: Declared, expander: Expander, session: Session):
       session.findings,
       true,
     );
+  // What is missing would only be missed again, by the declaration and by everything that uses it.
+  if (body.incomplete || session.scope.isFaulty(declared)) return unknownCells(declared, body);
   const set = cellsOf(declared, body, session, session.project?.targets ?? []);
   // Arguments are checked even where the template never looks at them.
   for (const cell of set.cells.values())

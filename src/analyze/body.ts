@@ -5,11 +5,13 @@
  */
 import type { Location } from "../../grammar/index.js";
 import { invariant } from "../model/invariant.js";
-import { evaluate, mergeMaps } from "./evaluate.js";
+import { evaluate } from "./evaluate.js";
 import type { Attribute, Body, Edit, MergedBlock } from "./merge.js";
+import { mergeMaps } from "./operators.js";
 import type { AttributeSchema, BodySchema } from "./schema-types.js";
 import { poison, type Cell, type Environment, type Session } from "./session.js";
-import { conform, didYouMean, type Type } from "./types.js";
+import { conform } from "./conform.js";
+import { didYouMean, type Type } from "./types.js";
 import {
   axisText,
   equals,
@@ -127,12 +129,12 @@ function applyEdit(value: Value, change: Value, edit: Edit, env: Environment): V
   return poison(edit.at);
 }
 
-/** Whether a body's `when` holds; poison counts as absent, and is reported already. */
-export function isPresent(body: Body, session: Session, cell: Cell | undefined): boolean {
+/** Whether a body's `when` holds; undefined after a reported fault. */
+function isPresent(body: Body, session: Session, cell: Cell): boolean | undefined {
   const attribute = body.attributes.get("when");
   if (attribute === undefined) return true;
   const value = attributeValue(attribute, { t: "Bool" }, session, cell);
-  return value.type === "bool" && value.value;
+  return value.type === "bool" ? value.value : undefined;
 }
 
 /** The attributes of one body in one cell. */
@@ -225,8 +227,12 @@ export class BodyReader {
 
   /** The blocks of a keyword whose `when` holds. */
   blocks(keyword: string): readonly MergedBlock[] {
-    const found = this.body.blocks.filter((block) => block.keyword === keyword);
-    return found.filter((block) => isPresent(block.body, this.session, this.cell));
+    return this.body.blocks.filter((block) => {
+      if (block.keyword !== keyword) return false;
+      const present = isPresent(block.body, this.session, this.cell);
+      if (present === undefined) this.failed = true;
+      return present === true;
+    });
   }
 
   block(keyword: string): MergedBlock | undefined {

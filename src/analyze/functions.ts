@@ -2,9 +2,9 @@
  * The functions of the language. Each has typed parameters; arguments go by position or by name.
  */
 import type { CallExpr, Location } from "../../grammar/index.js";
-import { evaluate } from "./evaluate.js";
 import { place, poison, type Environment } from "./session.js";
-import { conform, didYouMean, ref, str, union, type Type } from "./types.js";
+import { conform } from "./conform.js";
+import { didYouMean, ref, str, union, type Type } from "./types.js";
 import type { ReferenceValue, Value } from "./values.js";
 
 interface Parameter {
@@ -228,7 +228,7 @@ export function callFunction(expr: CallExpr, at: Location, env: Environment): Va
       refuse(where, `Argument "${parameter.name}" is given twice`, "remove one of them");
       continue;
     }
-    const value = conform(evaluate(argument.value, env), parameter.type, {
+    const value = conform(env.session.evaluate(argument.value, env), parameter.type, {
       findings,
       what: `"${parameter.name}" of ${name}()`,
       notes,

@@ -22,8 +22,8 @@ export interface Unit {
   readonly shipped: boolean;
   readonly file: SourceFile;
   readonly recipe: Recipe;
-  /** Whether the parser found faults: declarations may be missing from `recipe`. */
-  readonly broken: boolean;
+  /** Offsets of the parser's errors: declarations or parts of them may be missing from `recipe`. */
+  readonly faults: readonly number[];
 }
 
 export interface LoadOptions {
@@ -129,11 +129,18 @@ export function loadRecipes(options: LoadOptions, findings: Findings): Loaded {
       shipped: wanted.shipped,
       file,
       recipe,
-      broken: diagnostics.some((diagnostic) => diagnostic.severity === "error"),
+      faults: diagnostics
+        .filter(({ severity }) => severity === "error")
+        .map(({ at }) => at.span.start),
     };
     units.push(unit);
     for (const { path: target, span } of recipe.imports) {
-      const from = { unit, span, text: target };
+      const quote = text.indexOf('"', span.start);
+      const from = {
+        unit,
+        span: { start: quote < 0 ? span.start : quote, end: span.end },
+        text: target,
+      };
       const isShipped = target.startsWith("kmips:");
       const resolved = isShipped
         ? path.resolve(shipped, target.slice("kmips:".length))

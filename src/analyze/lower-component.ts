@@ -10,29 +10,26 @@ import type {
   GoComponent,
   ModuleEdits,
   ModulesDefinition,
+  PatchDefinition,
   PatchedModule,
   SourceDefinition,
 } from "../model/node.js";
-import type { BodyReader } from "./body.js";
-import { recordOf } from "./body.js";
 import { derivedAddresses, Needs } from "./emit.js";
+import { lowerC, lowerGo, type CBuild, type GoBuild } from "./lower-build.js";
 import { lowerGomod, type ModulePatch } from "./lower-gomod.js";
 import { lowerPatches, type Series } from "./lower-patches.js";
 import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
-import type { MergedBlock } from "./merge.js";
-import { isTreePath } from "./paths.js";
-import { resolveOne, samePlatform } from "./resolve.js";
+import { resolveOne } from "./resolve.js";
 import type { Cell } from "./session.js";
-import type { ReferenceValue, Value } from "./values.js";
+import type { ReferenceValue } from "./values.js";
 
 interface Plan {
-  readonly reader: BodyReader;
   readonly source: { readonly address: Address; readonly reference: ReferenceValue };
   readonly series: Series;
   readonly edits: ModuleEdits;
   readonly modulePatches: readonly ModulePatch[];
-  readonly build: MergedBlock;
+  readonly build: GoBuild | CBuild;
 }
 
 const NO_EDITS: ModuleEdits = { drop: [], require: {}, replace: {} };
@@ -46,9 +43,8 @@ export function lowerComponent(set: CellSet, lowering: Lowering): void {
   }
   emitPatched(set, plans, lowering);
   const patched = emitModulePatches(set, plans, lowering);
-  const goPlans = new Map([...plans].filter(([, plan]) => plan.build.keyword === "go"));
-  emitGo(set, goPlans, patched, lowering);
-  for (const [cell, plan] of plans) if (plan.build.keyword === "c") emitC(cell, plan, lowering);
+  emitGo(set, plans, patched, lowering);
+  for (const [cell, plan] of plans) emitC(cell, plan, lowering);
 }
 
 function planCell(cell: Cell, set: CellSet, lowering: Lowering): Plan | undefined {
@@ -63,25 +59,21 @@ function planCell(cell: Cell, set: CellSet, lowering: Lowering): Plan | undefine
     gomodBlock === undefined
       ? { edits: NO_EDITS, patches: [] }
       : lowerGomod(reader.inside(gomodBlock));
-  const builds = [...reader.blocks("go"), ...reader.blocks("c")];
-  const build = builds[0];
-  if (
-    build === undefined &&
-    !set.body.incomplete &&
-    reader.body.blocks.some((block) => block.keyword === "go" || block.keyword === "c")
-  )
+  const block = reader.block("go") ?? reader.block("c");
+  if (block === undefined && !reader.failed)
     session.findings.error(
       "KM0204",
       cell.declared.at,
       `${cell.address} has none of "go", "c", wanted exactly one`,
-      { help: 'make the "when" of one of them hold' },
+      { help: 'make its "when" hold, or give the component the same condition' },
     );
-  if (build?.keyword === "c" && gomodBlock !== undefined) {
+  if (block?.keyword === "c" && gomodBlock !== undefined)
     session.findings.error("KM0205", gomodBlock.at, '"gomod" only goes with "go"', {
       help: "remove it",
     });
-    return undefined;
-  }
+  const fields = block && reader.inside(block);
+  const build =
+    fields && (block.keyword === "go" ? lowerGo(fields, lowering) : lowerC(fields, lowering));
   if (
     reference === undefined ||
     sourceCell === undefined ||
@@ -92,7 +84,6 @@ function planCell(cell: Cell, set: CellSet, lowering: Lowering): Plan | undefine
   )
     return undefined;
   return {
-    reader,
     source: { address: sourceCell.address, reference },
     series,
     edits: gomod.edits,
@@ -106,10 +97,7 @@ function emitPatched(
   plans: ReadonlyMap<Cell, Plan>,
   { emitter, trees, notes }: Lowering,
 ): void {
-  const definitions = new Map<
-    Cell,
-    { kind: "patch"; source: Address; series: Series["active"]; retired: Series["retired"] }
-  >();
+  const definitions = new Map<Cell, PatchDefinition>();
   for (const [cell, { series, source }] of plans) {
     if (series.active.length > 0)
       definitions.set(cell, {
@@ -171,10 +159,7 @@ function emitModulePatches(
         origin: { type: "go-module", path, version: patch.version },
       });
     const sourceAddresses = derivedAddresses(set, `module:${path}`, sources);
-    const definitions = new Map<
-      Cell,
-      { kind: "patch"; source: Address; series: Series["active"]; retired: Series["retired"] }
-    >();
+    const definitions = new Map<Cell, PatchDefinition>();
     for (const [cell, { series }] of patches)
       definitions.set(cell, {
         kind: "patch",
@@ -206,224 +191,77 @@ function emitGo(
   patchedModules: ReadonlyMap<Cell, readonly PatchedModule[]>,
   lowering: Lowering,
 ): void {
-  const { session, sets, emitter, trees } = lowering;
-  const components = new Map<Cell, { component: Omit<GoComponent, "modules">; needs: Needs }>();
-  const modules = new Map<Cell, unknown>();
-  for (const [cell, plan] of plans) {
-    const fields = plan.reader.inside(plan.build);
-    const toolchainReference = fields.reference("toolchain");
-    const toolchain = toolchainReference && resolveOne(toolchainReference, cell, sets, session);
-    const packages = readPackages(fields);
-    const ldflags = fields.texts("ldflags");
-    const tags = fields.texts("tags");
-    const isGo =
-      toolchain === undefined ||
-      isToolchain(toolchain, "go", toolchainReference as ReferenceValue, lowering);
-    const platform = cell.target?.platform;
+  const { emitter, trees } = lowering;
+  const { at } = set.declared;
+  const definitions = new Map<Cell, ModulesDefinition>();
+  for (const [cell, { build, edits }] of plans) {
     const source = trees.get(cell);
-    if (
-      toolchain === undefined ||
-      packages === undefined ||
-      !isGo ||
-      fields.failed ||
-      platform === undefined ||
-      source === undefined
-    )
-      continue;
-    const version = cell.version();
-    const patched = patchedModules.get(cell) ?? [];
-    const needs = new Needs();
-    needs.add(source, plan.source.reference.at);
-    needs.add(toolchain.address, (toolchainReference as ReferenceValue).at);
-    for (const { tree } of patched) needs.add(tree, plan.build.at);
-    modules.set(cell, {
+    const platform = cell.target?.platform;
+    if (build.language !== "go" || source === undefined || platform === undefined) continue;
+    definitions.set(cell, {
       kind: "modules",
       source,
-      toolchain: toolchain.address,
-      edits: plan.edits,
-      patched,
-      packages: [...new Set(Object.values(packages))],
-      tags,
+      toolchain: build.toolchain.address,
+      edits,
+      patched: patchedModules.get(cell) ?? [],
+      packages: [...new Set(Object.values(build.packages))],
+      tags: build.tags,
       platform,
     });
-    components.set(cell, {
-      component: {
-        kind: "component",
-        type: "go",
-        ...(version?.type === "version" && { version: version.text }),
-        source,
-        toolchain: toolchain.address,
-        patched,
-        packages,
-        ldflags,
-        tags,
-        platform,
-      },
-      needs,
-    });
   }
-  const addresses = derivedAddresses(set, "modules", modules);
-  for (const [cell, { component, needs }] of components) {
+  const addresses = derivedAddresses(set, "modules", definitions);
+  for (const [cell, modules] of definitions) {
+    const { build, source: declared } = plans.get(cell) as Plan & { build: GoBuild };
+    const { source, toolchain, patched, tags, platform } = modules;
+    const needs = new Needs();
+    needs.add(source, declared.reference.at);
+    needs.add(toolchain, build.reference.at);
+    for (const { tree } of patched) needs.add(tree, at);
     const address = addresses.get(cell) as Address;
-    if (!emitter.nodes.has(address))
-      emitter.emit(
-        address,
-        modules.get(cell) as ModulesDefinition,
-        needs,
-        set.declared.at,
-        undefined,
-      );
+    if (!emitter.nodes.has(address)) emitter.emit(address, modules, needs, at, undefined);
     const own = new Needs();
-    own.add(component.source, needs.placeOf(component.source) ?? set.declared.at);
-    own.add(address, set.declared.at);
-    own.add(component.toolchain, needs.placeOf(component.toolchain) ?? set.declared.at);
-    for (const { tree } of component.patched) own.add(tree, needs.placeOf(tree) ?? set.declared.at);
-    emitter.emit(
-      cell.address,
-      { ...component, modules: address },
-      own,
-      set.declared.at,
-      set.declared.declaration.doc,
-    );
+    own.add(source, declared.reference.at);
+    own.add(address, at);
+    own.add(toolchain, build.reference.at);
+    for (const { tree } of patched) own.add(tree, at);
+    const definition: GoComponent = {
+      kind: "component",
+      type: "go",
+      ...versionOf(cell),
+      source,
+      modules: address,
+      toolchain,
+      patched,
+      packages: build.packages,
+      ldflags: build.ldflags,
+      tags,
+      platform,
+    };
+    emitter.emit(cell.address, definition, own, at, set.declared.declaration.doc);
   }
 }
 
-function emitC(cell: Cell, plan: Plan, lowering: Lowering): void {
-  const { session, sets, emitter, trees } = lowering;
-  const fields = plan.reader.inside(plan.build);
-  const reference = fields.reference("toolchain");
-  const toolchain = reference && resolveOne(reference, cell, sets, session);
-  const flags = fields.texts("flags");
-  const entries = fields.map("programs");
-  let failed = fields.failed;
-  const programs: [string, string[]][] = [];
-  for (const [name, value] of entries) {
-    if (!isProgramName(name, value, lowering)) failed = true;
-    const files = value.type === "list" ? value.items : [];
-    if (files.length === 0) {
-      session.findings.error("KM0336", value.at, `Program "${name}" has no source files`, {
-        help: `write ["${name}.c"]`,
-      });
-      failed = true;
-    }
-    for (const file of files) {
-      if (file.type !== "str") continue;
-      if (isTreePath(file.text) && file.text !== "" && !file.text.startsWith("-")) continue;
-      session.findings.error(
-        "KM0331",
-        file.at,
-        `Source file "${file.text}" is not a path inside the source`,
-        { help: "write it relative to the source, without .." },
-      );
-      failed = true;
-    }
-    programs.push([name, files.map((file) => (file.type === "str" ? file.text : ""))]);
-  }
-  if (fields.has("programs") && programs.length === 0 && !fields.failed) {
-    session.findings.error("KM0227", fields.at("programs"), '"programs" is empty', {
-      help: "name at least one program",
-    });
-    failed = true;
-  }
-  const platform = cell.target?.platform;
+function emitC(cell: Cell, { build, source: declared }: Plan, { emitter, trees }: Lowering): void {
   const source = trees.get(cell);
-  if (
-    reference === undefined ||
-    toolchain === undefined ||
-    platform === undefined ||
-    source === undefined
-  )
-    return;
-  if (
-    !isToolchain(toolchain, "cc", reference, lowering) ||
-    !samePlatform(reference, toolchain, cell, session) ||
-    failed
-  )
-    return;
-  const version = cell.version();
+  const platform = cell.target?.platform;
+  if (build.language !== "c" || source === undefined || platform === undefined) return;
   const needs = new Needs();
-  needs.add(source, plan.source.reference.at);
-  needs.add(toolchain.address, reference.at);
+  needs.add(source, declared.reference.at);
+  needs.add(build.toolchain.address, build.reference.at);
   const definition: CComponent = {
     kind: "component",
     type: "c",
-    ...(version?.type === "version" && { version: version.text }),
+    ...versionOf(cell),
     source,
-    toolchain: toolchain.address,
-    programs: recordOf(programs),
-    flags,
+    toolchain: build.toolchain.address,
+    programs: build.programs,
+    flags: build.flags,
     platform,
   };
   emitter.emit(cell.address, definition, needs, cell.declared.at, cell.declared.declaration.doc);
 }
 
-function isToolchain(
-  cell: Cell,
-  wanted: "go" | "cc",
-  reference: ReferenceValue,
-  { sets, session }: Lowering,
-): boolean {
-  const body = sets.get(`toolchain.${cell.declared.name}`)?.body;
-  const other = wanted === "go" ? "cc" : "go";
-  if (body === undefined || body.attributes.has(wanted) || !body.attributes.has(other)) return true;
-  session.findings.error(
-    "KM0210",
-    reference.at,
-    `${cell.address} is a ${other} toolchain, wanted a ${wanted} toolchain`,
-    {
-      notes: [{ message: "declared here", at: cell.declared.at }],
-      help: `write a toolchain with "${wanted} ="`,
-    },
-  );
-  return false;
-}
-
-function isProgramName(name: string, value: Value, { session }: Lowering): boolean {
-  if (/^[A-Za-z0-9_][A-Za-z0-9._+-]*$/.test(name)) return true;
-  session.findings.error("KM0336", value.at, `"${name}" is not a program name`, {
-    help: "use letters, digits, _ . + and -",
-  });
-  return false;
-}
-
-/** Program name → package path of a `go` block. */
-function readPackages(fields: BodyReader): Record<string, string> | undefined {
-  const entries = fields.map("packages");
-  const { findings } = fields.session;
-  let failed = fields.failed;
-  const packages: [string, string][] = [];
-  for (const [name, value] of entries) {
-    if (value.type !== "str") continue;
-    const { text } = value;
-    if (!/^[A-Za-z0-9_][A-Za-z0-9._+-]*$/.test(name)) {
-      findings.error("KM0336", value.at, `"${name}" is not a program name`, {
-        help: "use letters, digits, _ . + and -",
-      });
-      failed = true;
-    }
-    const isPackage =
-      text === "." ||
-      (/^\.\/[^\s]+$/.test(text) &&
-        isTreePath(text) &&
-        !text.endsWith("/") &&
-        !text.includes("..."));
-    if (!isPackage) {
-      const bare = text.replace(/^(\.?\/)+/, "").replace(/\/+$/, "");
-      findings.error("KM0336", value.at, `Package "${text}" is not a path inside the source`, {
-        help:
-          isTreePath(bare) && bare !== "" && !bare.includes("...")
-            ? `write "./${bare}"`
-            : 'write "." or "./path"',
-      });
-      failed = true;
-    }
-    packages.push([name, text]);
-  }
-  if (packages.length === 0 && !failed && fields.has("packages")) {
-    findings.error("KM0227", fields.at("packages"), '"packages" is empty', {
-      help: "name at least one program",
-    });
-    failed = true;
-  }
-  return failed || !fields.has("packages") ? undefined : recordOf(packages);
+function versionOf(cell: Cell): { readonly version?: string } {
+  const version = cell.version();
+  return version?.type === "version" ? { version: version.text } : {};
 }

@@ -10,7 +10,8 @@ import { programsOf, type Lowering } from "./lowering.js";
 import { isImagePath, isTreePath, localPath } from "./paths.js";
 import { resolveOne, samePlatform } from "./resolve.js";
 import type { Cell } from "./session.js";
-import { conform, describeType, didYouMean, type Type } from "./types.js";
+import { conform } from "./conform.js";
+import { describeType, didYouMean, type Type } from "./types.js";
 import type { ReferenceValue, Value } from "./values.js";
 
 const CONTENT: Type = { t: "Content" };

@@ -1,10 +1,8 @@
 /**
  * Images: files, directories, users, configuration, name and tag.
  */
-import type { Location } from "../../grammar/index.js";
 import type {
   Address,
-  ImageConfig,
   ImageDefinition,
   ImageDirectory,
   ImageUser,
@@ -16,23 +14,11 @@ import { isId, isMode, lowerFiles, takePath, type TakenPaths } from "./lower-fil
 import { lowerTests } from "./lower-test.js";
 import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
+import type { ImageFacts } from "./image-checks.js";
+import { lowerConfig } from "./lower-config.js";
 import { isImagePath } from "./paths.js";
 import { resolveOne, samePlatform } from "./resolve.js";
-import { SIGNALS } from "./schema-blocks.js";
 import type { Cell, Session } from "./session.js";
-import { didYouMean } from "./types.js";
-
-/** What later checks of all images want to know of one. */
-export interface ImageFacts {
-  readonly cell: Cell;
-  /** Absent: scratch. */
-  readonly base: Address | undefined;
-  readonly users: readonly ImageUser[];
-  readonly runAs: { readonly text: string; readonly at: Location } | undefined;
-  readonly reference: string;
-  /** Where the name or the declaration stands, for a second image of the same reference. */
-  readonly at: Location;
-}
 
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
@@ -236,153 +222,4 @@ function lowerUsers(reader: BodyReader, lowering: Lowering): readonly ImageUser[
     else failed = true;
   }
   return failed ? undefined : users;
-}
-
-function lowerConfig(reader: BodyReader, session: Session): ImageConfig | undefined {
-  const { findings } = session;
-  let failed = false;
-  const ports: string[] = [];
-  for (const item of reader.items("ports")) {
-    const text =
-      item.type === "int"
-        ? `${item.value}/tcp`
-        : item.type === "str"
-          ? item.text.includes("/")
-            ? item.text
-            : `${item.text}/tcp`
-          : "";
-    const match = /^(\d{1,5})\/(tcp|udp|sctp)$/.exec(text);
-    const number = Number(match?.[1] ?? 0);
-    if (match !== null && number > 0 && number < 65_536) {
-      if (!ports.includes(text)) ports.push(text);
-      continue;
-    }
-    findings.error("KM0227", item.at, `${text === "" ? "The port" : `"${text}"`} is not a port`, {
-      help: 'write 8080 or "53/udp"',
-    });
-    failed = true;
-  }
-  const volumes = checkedPaths(reader, "volumes", session);
-  const workdirValue = reader.value("workdir");
-  const workdir = workdirValue?.type === "str" ? workdirValue.text : undefined;
-  if (
-    workdir !== undefined &&
-    !isImagePath(workdir, workdirValue?.at ?? reader.at("workdir"), session, true)
-  )
-    failed = true;
-  const env = readEnvironment(reader);
-  const signalValue = reader.value("stop_signal");
-  const stopSignal = signalValue?.type === "str" ? signalValue.text : undefined;
-  if (stopSignal !== undefined && signalValue !== undefined && !isSignal(stopSignal)) {
-    const near = didYouMean(
-      stopSignal,
-      SIGNALS.map((name) => `SIG${name}`),
-    );
-    findings.error("KM0227", signalValue.at, `"${stopSignal}" is not a signal`, {
-      help: near.help ?? 'write "SIGTERM"',
-    });
-    failed = true;
-  }
-  if (failed || env === undefined || volumes === undefined) return undefined;
-  return {
-    entrypoint: reader.texts("entrypoint"),
-    cmd: reader.texts("cmd"),
-    env,
-    labels: reader.textMap("labels"),
-    ports,
-    volumes,
-    ...(workdir !== undefined && { workdir }),
-    ...(stopSignal !== undefined && { stopSignal }),
-  };
-}
-
-function isSignal(text: string): boolean {
-  return (
-    SIGNALS.some((name) => text === `SIG${name}`) ||
-    /^SIGRTMIN(\+\d{1,2})?$/.test(text) ||
-    /^([1-9]|[1-5]\d|6[0-4])$/.test(text)
-  );
-}
-
-function checkedPaths(
-  reader: BodyReader,
-  name: string,
-  session: Session,
-): readonly string[] | undefined {
-  const paths: string[] = [];
-  let failed = false;
-  for (const item of reader.items(name)) {
-    if (item.type === "str" && isImagePath(item.text, item.at, session)) paths.push(item.text);
-    else failed = true;
-  }
-  return failed ? undefined : paths;
-}
-
-/** The variables of an `env` attribute; undefined after a reported fault. */
-export function readEnvironment(reader: BodyReader): Record<string, string> | undefined {
-  let failed = false;
-  for (const [name, value] of reader.map("env")) {
-    if (/^[^=\u0000-\u001f]+$/.test(name)) continue;
-    reader.session.findings.error(
-      "KM0227",
-      value.at,
-      `"${name}" is not the name of an environment variable`,
-      { help: "use letters, digits and _" },
-    );
-    failed = true;
-  }
-  return failed ? undefined : reader.textMap("env");
-}
-
-/** Checks over all images: references are unique, and `run_as` names a user of the image or its bases. */
-export function checkImages(images: readonly ImageFacts[], session: Session): void {
-  const byReference = new Map<string, ImageFacts>();
-  const byAddress = new Map<Address, ImageFacts>(
-    images.map((image) => [image.cell.address, image]),
-  );
-  for (const image of images) {
-    const first = byReference.get(image.reference);
-    if (first === undefined) byReference.set(image.reference, image);
-    else {
-      session.findings.error(
-        "KM0310",
-        image.at,
-        `${image.cell.address} and ${first.cell.address} are both "${image.reference}"`,
-        {
-          notes: [{ message: `${first.cell.address} is named here`, at: first.at }],
-          help: "give one of them another name, version or tag",
-        },
-      );
-    }
-    checkUser(image, byAddress, session);
-  }
-}
-
-function checkUser(
-  image: ImageFacts,
-  byAddress: ReadonlyMap<Address, ImageFacts>,
-  session: Session,
-): void {
-  const { runAs } = image;
-  if (runAs === undefined || /^\d+(:\d+)?$/.test(runAs.text)) return;
-  const user = runAs.text.split(":", 1)[0] as string;
-  const known: string[] = [];
-  const seen = new Set<ImageFacts>();
-  for (let current: ImageFacts | undefined = image; current !== undefined && !seen.has(current);) {
-    seen.add(current);
-    if (current.users.some((candidate) => candidate.name === user)) return;
-    known.push(...current.users.map((candidate) => candidate.name));
-    if (current.base === undefined) break;
-    const base: ImageFacts | undefined = byAddress.get(current.base);
-    // A base with faults of its own: its users are unknown.
-    if (base === undefined) return;
-    current = base;
-  }
-  session.findings.error("KM0334", runAs.at, `${image.cell.address} has no user "${user}"`, {
-    help:
-      didYouMean(user, known).help ??
-      (known.length > 0
-        ? `it has ${known.join(", ")}`
-        : `add: user "${user}" { uid = 1000 }, or write a uid`),
-  });
 }

@@ -6,7 +6,7 @@ import type { Address, Readiness, TestDefinition, TestService, TestStep } from "
 import type { BodyReader } from "./body.js";
 import { Needs } from "./emit.js";
 import { lowerFiles } from "./lower-files.js";
-import { readEnvironment } from "./lower-image.js";
+import { readEnvironment } from "./lower-config.js";
 import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
 import { STEP_ACTIONS } from "./schema-blocks.js";

@@ -77,7 +77,7 @@ export function cellsOf(
     );
     failed = true;
   }
-  if (failed) return { declared, body, axes: [], cells: new Map(), absent: NO_LOCATIONS, failed };
+  if (failed) return unknownCells(declared, body);
   const excluded =
     block === undefined || axes.length === 0 ? undefined : readExcept(block, axes, session);
   const cells = new Map<string, Cell>();
@@ -111,6 +111,11 @@ export function cellsOf(
     cells.set(key, cell);
   }
   return { declared, body, axes, cells, absent, failed };
+}
+
+/** The cells of a declaration whose faults leave them undecided; nothing is said about using them. */
+export function unknownCells(declared: Declared, body: Body): CellSet {
+  return { declared, body, axes: [], cells: new Map(), absent: NO_LOCATIONS, failed: true };
 }
 
 function makeCell(

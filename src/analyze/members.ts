@@ -3,8 +3,7 @@
  */
 import type { Location, MemberExpr } from "../../grammar/index.js";
 import { platformName, platformSpellings } from "../model/platform.js";
-import { evaluate, ROOTS } from "./evaluate.js";
-import { TARGET_MEMBERS } from "./scope.js";
+import { ROOTS, TARGET_MEMBERS } from "./scope.js";
 import { place, poison, type Environment } from "./session.js";
 import { didYouMean } from "./types.js";
 import { show, typeName, type ReferenceKind, type TargetValue, type Value } from "./values.js";
@@ -36,7 +35,7 @@ export function evaluateMember(expr: MemberExpr, at: Location, env: Environment)
     }
     return reference(root as ReferenceKind, name, at, nameAt, env);
   }
-  const object = evaluate(expr.object, env);
+  const object = env.session.evaluate(expr.object, env);
   switch (object.type) {
     case "poison":
       return object;

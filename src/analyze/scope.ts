@@ -30,9 +30,24 @@ export const TARGET_MEMBERS = [
   "float",
 ] as const;
 
+/** Names that are objects, not values. */
+export const ROOTS: ReadonlySet<string> = new Set([
+  "project",
+  "self",
+  "target",
+  "matrix",
+  "source",
+  "toolchain",
+  "component",
+  "image",
+  "index",
+  "group",
+]);
+
 export class Scope {
   readonly #byKind = new Map<DeclarationKind, Map<string, Declared>>();
   readonly #broken = new Set<string>();
+  readonly #faulty = new Set<Declaration>();
   readonly #incomplete: boolean;
   readonly projects: Declared[] = [];
 
@@ -41,7 +56,7 @@ export class Scope {
     for (const unit of loaded.units) {
       for (const declaration of unit.recipe.declarations)
         this.#declare(declaration, unit, findings);
-      if (unit.broken) this.#noteBroken(unit);
+      if (unit.faults.length > 0) this.#noteBroken(unit);
     }
   }
 
@@ -71,8 +86,19 @@ export class Scope {
     });
   }
 
-  /** Declared names of chunks that the parser could not read. */
+  /** Whether the parser found a fault in the declaration's text, so that parts of it may be missing. */
+  isFaulty(declared: Declared): boolean {
+    return this.#faulty.has(declared.declaration);
+  }
+
+  /** Declared names of chunks that the parser could not read, and declarations it read in part. */
   #noteBroken(unit: Unit): void {
+    const { declarations } = unit.recipe;
+    for (const [index, declaration] of declarations.entries()) {
+      const end = declarations[index + 1]?.span.start ?? Number.POSITIVE_INFINITY;
+      if (unit.faults.some((fault) => fault >= declaration.span.start && fault < end))
+        this.#faulty.add(declaration);
+    }
     const pattern =
       /^(target|source|toolchain|template|component|image|index|group)[ \t]+([A-Za-z_][\w-]*)/gm;
     for (const match of unit.file.text.matchAll(pattern))

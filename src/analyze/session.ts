@@ -1,7 +1,7 @@
 /**
  * What one analysis shares: the declarations, the project's facts, the budget, the files.
  */
-import type { Location, SourceFile, Span } from "../../grammar/index.js";
+import type { Expr, Location, SourceFile, Span } from "../../grammar/index.js";
 import type { Address } from "../model/node.js";
 import type { Platform } from "../model/platform.js";
 import type { FileReader } from "../model/ports.js";
@@ -26,6 +26,8 @@ export interface Session {
   /** The recipe a value was written in, for its relative paths. */
   readonly units: ReadonlyMap<SourceFile, Unit>;
   readonly budget: Budget;
+  /** `evaluate()`, by which operators, members and functions reach back to their operands. */
+  readonly evaluate: (expr: Expr, env: Environment) => Value;
   /** Absent while the project's own block is evaluated. */
   project: ProjectFacts | undefined;
   /** The platforms of the declared targets; undefined for one that failed. */

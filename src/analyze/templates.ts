@@ -15,7 +15,7 @@ import {
   type Local,
 } from "./merge.js";
 import type { Declared, Scope } from "./scope.js";
-import { didYouMean, parameterType } from "./types.js";
+import { article, oneOf, parameterType } from "./types.js";
 
 export const EXPANSION_DEPTH = 64;
 
@@ -58,7 +58,7 @@ export class Expander {
   #expandNow(declared: Declared, path: readonly Step[]): Body {
     const { declaration, unit } = declared;
     const frame: Frame = { unit, notes: [] };
-    let inherited = EMPTY_BODY;
+    let inherited = this.#scope.isFaulty(declared) ? INCOMPLETE_BODY : EMPTY_BODY;
     if (declaration.instance !== undefined)
       inherited = this.#instance(declared, declaration.instance, path);
     else if (declaration.parent !== undefined)
@@ -70,7 +70,7 @@ export class Expander {
     const at = { file: declared.unit.file, span: parent.span };
     const kind = producedKind(declared);
     if (parent.type !== "member" || parent.object.type !== "name" || parent.object.name !== kind) {
-      this.#findings.error("KM0242", at, `A ${kind} extends another ${kind}`, {
+      this.#findings.error("KM0242", at, `${article(kind)} extends another ${kind}`, {
         help: `write extends ${kind}.NAME`,
       });
       return INCOMPLETE_BODY;
@@ -92,8 +92,8 @@ export class Expander {
     // Counted as well as bounded on the way down: what was expanded before costs no recursion.
     const depth = (this.#depths.get(target) ?? 0) + 1;
     this.#depths.set(declared, depth);
-    if (depth > EXPANSION_DEPTH) this.#tooDeep(at);
-    return body;
+    if (depth === EXPANSION_DEPTH + 1) this.#tooDeep(at);
+    return depth > EXPANSION_DEPTH ? INCOMPLETE_BODY : body;
   }
 
   #instance(declared: Declared, call: CallExpr, path: readonly Step[]): Body {
@@ -119,7 +119,7 @@ export class Expander {
       this.#findings.error(
         "KM0241",
         at,
-        `Template "${template.name}" makes a ${produces}, wanted a ${kind}`,
+        `Template "${template.name}" makes ${article(produces)}, wanted ${article(kind)}`,
         {
           notes: [{ message: "declared here", at: template.at }],
           help: `write "${produces} ${declared.name} = ${template.name}(…)"`,
@@ -177,7 +177,7 @@ export class Expander {
           place,
           `Template "${template.name}" has no parameter "${name}"`,
           {
-            ...didYouMean(
+            ...oneOf(
               name,
               parameters.map((parameter) => parameter.name.text),
             ),

@@ -12,14 +12,14 @@ import { exitCodeOf } from "../model/exit-code.js";
 import { VERSION } from "./environment.js";
 import { makeProgram } from "./program.js";
 
-/** Runs the program with the user's arguments; resolves to the exit code. */
+/** Runs the program with arguments as in `process.argv`; resolves to the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.ok;
   const program = makeProgram((code) => {
     exitCode = code;
   });
   try {
-    await program.parseAsync(withStoreCheck(argv), { from: "user" });
+    await program.parseAsync(withStoreCheck(argv));
     return exitCode;
   } catch (error) {
     return explainError(error, argv.includes("--json"));

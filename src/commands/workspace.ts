@@ -3,6 +3,7 @@
  *
  * Opening one starts no process; the pieces that write are opened on first use.
  */
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { FileIndex, openStore, type Store } from "../../cache/index.js";
 import type { Diagnostic } from "../../grammar/index.js";
@@ -88,6 +89,7 @@ export async function openWorkspace(environment: Environment): Promise<Workspace
   });
   const lock = readLocks(environment);
   const stateDirectory = projectDirectory(environment.storePath, environment.root);
+  mkdirSync(stateDirectory, { recursive: true });
   const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
   return {
     ...project,
@@ -118,9 +120,13 @@ function readLocks(environment: Environment): LockFile {
   return merged;
 }
 
-/** The addresses that patterns name; no pattern names everything. @throws UsageError */
+/** The nodes that patterns name, with their tests; no pattern names everything. @throws UsageError */
 export function selectNodes(graph: BuildGraph, patterns: readonly string[]): Address[] {
   if (patterns.length === 0) return [...graph.nodes.keys()];
+  return withTests(graph, matchNodes(graph, patterns));
+}
+
+function matchNodes(graph: BuildGraph, patterns: readonly string[]): Address[] {
   const { addresses, unknown } = select(graph, patterns);
   const [first] = unknown;
   if (first !== undefined) {
@@ -133,9 +139,18 @@ export function selectNodes(graph: BuildGraph, patterns: readonly string[]): Add
   return addresses;
 }
 
+/** The tests of what is selected come along: an image without its tests is half a result. */
+function withTests(graph: BuildGraph, addresses: readonly Address[]): Address[] {
+  const selected = new Set(addresses);
+  for (const { address, definition } of graph.nodes.values()) {
+    if (definition.kind === "test" && selected.has(definition.subject)) selected.add(address);
+  }
+  return [...selected];
+}
+
 /** The one node that a pattern names. @throws UsageError when it names none or several */
 export function selectNode(graph: BuildGraph, pattern: string): Address {
-  const addresses = selectNodes(graph, [pattern]);
+  const addresses = matchNodes(graph, [pattern]);
   const [only] = addresses;
   if (only === undefined || addresses.length > 1) {
     throw new UsageError(`"${pattern}" names ${addresses.length} nodes: ${addresses.slice(0, 5).join(", ")}`, "name one");

@@ -116,7 +116,7 @@ function openTunnel(proxy: URL, target: URL, signal: AbortSignal): Promise<Socke
       signal,
     });
     request.once("connect", (response, socket) => {
-      if (response.statusCode === 200) resolve(socket as Socket);
+      if (response.statusCode === 200) resolve(socket);
       else reject(new Error(`the proxy answered ${String(response.statusCode)}`));
     });
     request.once("error", reject);

@@ -155,7 +155,11 @@ function mountArguments(mount: Mount): string[] {
     case "link":
       return ["--symlink", mount.source, mount.target];
     case "tmpfs":
-      return [...(mount.mode === undefined ? [] : ["--perms", mount.mode]), "--tmpfs", mount.target];
+      return [
+        ...(mount.mode === undefined ? [] : ["--perms", mount.mode]),
+        "--tmpfs",
+        mount.target,
+      ];
     case "proc":
       return ["--proc", mount.target];
     case "dev":

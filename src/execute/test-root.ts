@@ -103,7 +103,12 @@ function placeFile(file: ImageFile, root: string, setOwners: boolean, ctx: Actio
       return;
     case "local": {
       if (!existsSync(content.path)) {
-        throw new NodeFailure({ type: "missing-input", what: "file", path: content.path, candidates: [] });
+        throw new NodeFailure({
+          type: "missing-input",
+          what: "file",
+          path: content.path,
+          candidates: [],
+        });
       }
       writeFileSync(place, readFileSync(content.path));
       const executable = (lstatSync(content.path).mode & 0o111) !== 0;
@@ -132,7 +137,12 @@ function placeTree(file: ImageFile, root: string, setOwners: boolean, ctx: Actio
     .listTree(tree)
     .filter((entry) => entry.path === content.path || entry.path.startsWith(prefix));
   if (entries.length === 0) {
-    throw new NodeFailure({ type: "missing-input", what: "path in a tree", path: content.path, candidates: [] });
+    throw new NodeFailure({
+      type: "missing-input",
+      what: "path in a tree",
+      path: content.path,
+      candidates: [],
+    });
   }
   for (const entry of entries) {
     const relative = entry.path === content.path ? "" : entry.path.slice(prefix.length);
@@ -175,16 +185,30 @@ export function imageUser(
     const path = join(root, "etc", file);
     // Only a plain file: a link would lead into this machine's own.
     const directory = lstatSync(dirname(path), { throwIfNoEntry: false });
-    if (directory?.isDirectory() !== true || lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return [];
+    if (
+      directory?.isDirectory() !== true ||
+      lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true
+    )
+      return [];
     return readFileSync(path, "utf8")
       .split("\n")
       .map((line) => line.split(":"));
   };
-  const row = rows("passwd").find((fields) => (isNumber(name) ? fields[2] === name : fields[0] === name));
+  const row = rows("passwd").find((fields) =>
+    isNumber(name) ? fields[2] === name : fields[0] === name,
+  );
   if (row === undefined && !isNumber(name)) {
-    throw new NodeFailure({ type: "missing-input", what: "user of the image", path: name, candidates: [] });
+    throw new NodeFailure({
+      type: "missing-input",
+      what: "user of the image",
+      path: name,
+      candidates: [],
+    });
   }
-  const named = group === undefined || isNumber(group) ? group : rows("group").find((fields) => fields[0] === group)?.[2];
+  const named =
+    group === undefined || isNumber(group)
+      ? group
+      : rows("group").find((fields) => fields[0] === group)?.[2];
   return {
     uid: Number(row?.[2] ?? name),
     gid: Number(named ?? row?.[3] ?? 0),

@@ -49,11 +49,7 @@ export async function unpackTar(
 }
 
 /** Captures a directory whose content came from outside. @throws NodeFailure for what a tree cannot hold */
-export function captureUntrusted(
-  ctx: ActionContext,
-  directory: string,
-  what: string,
-): StoredBlob {
+export function captureUntrusted(ctx: ActionContext, directory: string, what: string): StoredBlob {
   try {
     return ctx.store.captureTree(directory);
   } catch (error) {

@@ -90,7 +90,7 @@ class FieldSink {
     const record = this.#inputs.result(address);
     this.followed.set(name, address);
     if (record === undefined) {
-      this.pending.push(address);
+      if (!this.pending.includes(address)) this.pending.push(address);
       this.text(name, "");
     } else this.text(name, pick(record));
   }

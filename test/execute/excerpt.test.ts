@@ -34,7 +34,12 @@ describe("excerpt()", () => {
   });
 
   it("starts at the first line of a crash", () => {
-    const log = ["starting", "panic: encoding alphabet includes duplicate symbols", "", "goroutine 1 [running]:"];
+    const log = [
+      "starting",
+      "panic: encoding alphabet includes duplicate symbols",
+      "",
+      "goroutine 1 [running]:",
+    ];
     expect(excerpt(log.join("\n"))).toBe(log.slice(1).join("\n"));
   });
 
@@ -46,7 +51,9 @@ describe("excerpt()", () => {
   });
 
   it("counts what it leaves out", () => {
-    const log = Array.from({ length: 30 }, (_, index) => `a.go:${String(index + 1)}:1: bad`).join("\n");
+    const log = Array.from({ length: 30 }, (_, index) => `a.go:${String(index + 1)}:1: bad`).join(
+      "\n",
+    );
     const lines = excerpt(log).split("\n");
     expect(lines).toHaveLength(20);
     expect(lines.at(-1)).toBe("… and 11 more");

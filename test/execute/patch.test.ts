@@ -8,7 +8,10 @@ import { NodeFailure } from "../../src/model/failure.js";
 import type { PatchDefinition, PatchFile } from "../../src/model/node.js";
 import { openRig, type Rig } from "./rig.js";
 
-const at = { file: { path: "a.kmips", text: "" }, span: { start: 0, end: 0 } } as unknown as PatchFile["at"];
+const at = {
+  file: { path: "a.kmips", text: "" },
+  span: { start: 0, end: 0 },
+} as unknown as PatchFile["at"];
 const FILE = Array.from({ length: 20 }, (_, index) => `line ${String(index + 1)}\n`).join("");
 
 let root: string;
@@ -22,11 +25,15 @@ beforeAll(async () => {
     { path: "run.sh", type: "file", mode: 0o755, content: Buffer.from("#!/bin/sh\n") },
     { path: "link", type: "symlink", target: "run.sh" },
   ]);
-  rig.finish("source.x", { kind: "source", origin: { type: "files", base: "/", paths: [] } }, {
-    outputs: [{ name: "tree", ...tree }],
-    nativeMs: 0,
-    emulatedMs: 0,
-  });
+  rig.finish(
+    "source.x",
+    { kind: "source", origin: { type: "files", base: "/", paths: [] } },
+    {
+      outputs: [{ name: "tree", ...tree }],
+      nativeMs: 0,
+      emulatedMs: 0,
+    },
+  );
 });
 afterAll(async () => {
   await rig.store.close();
@@ -61,7 +68,9 @@ function series(...texts: readonly string[]): PatchDefinition {
 }
 
 async function failureOf(definition: PatchDefinition): Promise<NodeFailure> {
-  const error: unknown = await runPatch(definition, rig.context("p")).catch((thrown: unknown) => thrown);
+  const error: unknown = await runPatch(definition, rig.context("p")).catch(
+    (thrown: unknown) => thrown,
+  );
   if (error instanceof NodeFailure) return error;
   throw error instanceof Error ? error : new Error("it applied");
 }
@@ -71,8 +80,12 @@ describe("runPatch()", () => {
     const first = change(5, "line 5", "five");
     const outcome = await runPatch(series(first, change(5, "five", "fünf")), rig.context("p"));
     const tree = outcome.outputs[0]!.digest;
-    expect(rig.store.readTreeFile(tree, "dir/file.txt")?.toString()).toBe(FILE.replace("line 5", "fünf"));
-    const entries = rig.store.listTree(tree).map(({ path, mode, target }) => [path, mode & 0o777, target]);
+    expect(rig.store.readTreeFile(tree, "dir/file.txt")?.toString()).toBe(
+      FILE.replace("line 5", "fünf"),
+    );
+    const entries = rig.store
+      .listTree(tree)
+      .map(({ path, mode, target }) => [path, mode & 0o777, target]);
     expect(entries).toEqual([
       ["dir", 0o755, undefined],
       ["dir/file.txt", 0o644, undefined],
@@ -102,7 +115,9 @@ describe("runPatch()", () => {
       "",
     ].join("\n");
     const outcome = await runPatch(series(text), rig.context("p"));
-    const files = rig.store.listTree(outcome.outputs[0]!.digest).map(({ path, mode }) => [path, mode & 0o111]);
+    const files = rig.store
+      .listTree(outcome.outputs[0]!.digest)
+      .map(({ path, mode }) => [path, mode & 0o111]);
     expect(files.map(([path]) => path)).toEqual(["dir", "dir/moved.txt", "link", "new.sh"]);
     expect(files.at(-1)?.[1]).toBe(0o111);
   });
@@ -110,14 +125,22 @@ describe("runPatch()", () => {
   it("notes an offset, but allows no fuzz", async () => {
     const moved = change(5, "line 5", "five").replace("@@ -4,3 +4,3 @@", "@@ -1,3 +1,3 @@");
     const outcome = await runPatch(series(moved), rig.context("p"));
-    expect(outcome.notes?.[0]).toMatch(/^patches\/0\.patch: Hunk #1 succeeded at 4 \(offset 3 lines\)/);
+    expect(outcome.notes?.[0]).toMatch(
+      /^patches\/0\.patch: Hunk #1 succeeded at 4 \(offset 3 lines\)/,
+    );
     const fuzzy = change(5, "line 5", "five").replace(" line 4", " line four");
     expect((await failureOf(series(fuzzy))).reason).toMatchObject({ state: "conflict" });
   });
 
   it("shows the hunk of a conflict and the lines that stand there", async () => {
-    const failure = await failureOf(series(change(5, "line 5", "five"), change(5, "line 5", "six")));
-    expect(failure.reason).toMatchObject({ type: "patch", file: "patches/1.patch", state: "conflict" });
+    const failure = await failureOf(
+      series(change(5, "line 5", "five"), change(5, "line 5", "six")),
+    );
+    expect(failure.reason).toMatchObject({
+      type: "patch",
+      file: "patches/1.patch",
+      state: "conflict",
+    });
     const text = (failure.reason as { excerpt: string }).excerpt;
     expect(text).toContain("dir/file.txt:5\n@@ -4,3 +4,3 @@\n line 4\n-line 5\n+six");
     expect(text).toContain("     5  five");
@@ -132,18 +155,28 @@ describe("runPatch()", () => {
 
   it("names files that a missing one may have meant", async () => {
     const failure = await failureOf(series(change(5, "line 5", "five", "file.txt")));
-    expect(failure.reason).toMatchObject({ state: "missing-file", excerpt: 'the source has no file "file.txt"' });
+    expect(failure.reason).toMatchObject({
+      state: "missing-file",
+      excerpt: 'the source has no file "file.txt"',
+    });
     expect(failure.help).toBe('Did you mean "dir/file.txt"?');
   });
 
-  it.each(["../../evil", "/etc/evil", "x/../../evil"])("refuses a patch that names %s", async (path) => {
-    const failure = await failureOf(series(change(5, "line 5", "five").replaceAll("b/dir/file.txt", path)));
-    expect(failure.reason).toMatchObject({ state: "conflict" });
-    expect((failure.reason as { excerpt: string }).excerpt).toContain("refused");
-  });
+  it.each(["../../evil", "/etc/evil", "x/../../evil"])(
+    "refuses a patch that names %s",
+    async (path) => {
+      const failure = await failureOf(
+        series(change(5, "line 5", "five").replaceAll("b/dir/file.txt", path)),
+      );
+      expect(failure.reason).toMatchObject({ state: "conflict" });
+      expect((failure.reason as { excerpt: string }).excerpt).toContain("refused");
+    },
+  );
 
   it("cannot be made to run a program by an ed script", async () => {
-    const failure = await failureOf(series(`--- a/run.sh\n+++ b/run.sh\n1!touch /kmips/src/evil\n.\n`));
+    const failure = await failureOf(
+      series(`--- a/run.sh\n+++ b/run.sh\n1!touch /kmips/src/evil\n.\n`),
+    );
     expect(failure.reason).toMatchObject({ type: "patch" });
   });
 

@@ -5,7 +5,13 @@ import { execPath } from "node:process";
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { arch } from "node:os";
 import { join } from "node:path";
-import { digestOf, openStore, resultDigest, type ActionRecord, type Store } from "../../cache/index.js";
+import {
+  digestOf,
+  openStore,
+  resultDigest,
+  type ActionRecord,
+  type Store,
+} from "../../cache/index.js";
 import type { ActionContext, ActionOutcome } from "../../src/execute/context.js";
 import { ChildProcessRunner, FlockLocker, Tools } from "../../src/host/index.js";
 import type { KeyInputs, ListedFile } from "../../src/keys/index.js";
@@ -22,7 +28,10 @@ export interface Rig {
 }
 
 /** A rig whose store is at `root`; close the store when done. */
-export async function openRig(root: string, environment: Readonly<Record<string, string>> = {}): Promise<Rig> {
+export async function openRig(
+  root: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Rig> {
   const tools = new Tools({ path: environment["PATH"] ?? "", node: execPath, nodeArch: arch() });
   const locker = new FlockLocker(tools.require("flock"), tools.require("cat"));
   const store = await openStore(root, { locker, durable: false });
@@ -92,7 +101,11 @@ function diskInputs(tools: Tools): KeyInputs {
           const link = readlinkSync(full);
           return { path, digest: digestOf(link), executable: false, link };
         }
-        return { path, digest: digestOf(readFileSync(full)), executable: (stats.mode & 0o100) !== 0 };
+        return {
+          path,
+          digest: digestOf(readFileSync(full)),
+          executable: (stats.mode & 0o100) !== 0,
+        };
       });
   };
   return {

@@ -63,7 +63,10 @@ describe("sandboxArgv()", () => {
   });
 
   it("keeps a client's environment out of the command line", () => {
-    const argv = sandboxArgv({ ...spec, inheritEnvironment: true, env: { TOKEN: "secret" } }, tools);
+    const argv = sandboxArgv(
+      { ...spec, inheritEnvironment: true, env: { TOKEN: "secret" } },
+      tools,
+    );
     expect(argv.join(" ")).not.toContain("secret");
     expect(argv).not.toContain("--clearenv");
   });

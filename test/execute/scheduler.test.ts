@@ -15,7 +15,12 @@ const source = (version: string): NodeDefinition => ({
   kind: "source",
   origin: { type: "go-module", path: "example.org/x", version },
 });
-const patch = (from: string): NodeDefinition => ({ kind: "patch", source: from, series: [], retired: [] });
+const patch = (from: string): NodeDefinition => ({
+  kind: "patch",
+  source: from,
+  series: [],
+  retired: [],
+});
 const image = (base: string): NodeDefinition => ({
   kind: "image",
   base,
@@ -79,8 +84,15 @@ describe("executePlan()", () => {
   it("runs everything once, dependencies first, and nothing the second time", async () => {
     const rig = await makeRig();
     const first = await run(rig, chain());
-    expect([...first.executed].sort()).toEqual(["component.a/patched", "image.a", "source.a", "source.b"]);
-    expect(first.executed.indexOf("source.a")).toBeLessThan(first.executed.indexOf("component.a/patched"));
+    expect([...first.executed].sort()).toEqual([
+      "component.a/patched",
+      "image.a",
+      "source.a",
+      "source.b",
+    ]);
+    expect(first.executed.indexOf("source.a")).toBeLessThan(
+      first.executed.indexOf("component.a/patched"),
+    );
     const second = await run(rig, chain());
     expect(second.executed).toEqual([]);
   });
@@ -95,7 +107,9 @@ describe("executePlan()", () => {
   it("stops the wave when a rebuilt result is the same as before", async () => {
     const rig = await makeRig();
     const output = (planned: PlannedNode): string =>
-      planned.node.address === "source.a" ? planned.action.fields.map((f) => JSON.stringify(f)).join() : "same";
+      planned.node.address === "source.a"
+        ? planned.action.fields.map((f) => JSON.stringify(f)).join()
+        : "same";
     await run(rig, chain(), { output });
     const report = await run(rig, chain("v2"), { output });
     expect(report.executed).toEqual(["source.a", "component.a/patched"]);
@@ -135,7 +149,10 @@ describe("executePlan()", () => {
     });
     const plan = planBuild({ ...rig, graph: chain(), selection: ["source.a"] });
     const decision = plan.nodes.get("source.a")?.decision;
-    expect(decision).toMatchObject({ state: "invalidated", causes: [{ code: "result.failed-before" }] });
+    expect(decision).toMatchObject({
+      state: "invalidated",
+      causes: [{ code: "result.failed-before" }],
+    });
   });
 
   it("builds the producer of a damaged blob again and goes on", async () => {
@@ -144,7 +161,10 @@ describe("executePlan()", () => {
     const edited = graphOf({
       "source.a": [source("v1")],
       "component.a/patched": [patch("source.a"), "source.a"],
-      "image.a": [{ ...image("component.a/patched"), epoch: 7 } as NodeDefinition, "component.a/patched"],
+      "image.a": [
+        { ...image("component.a/patched"), epoch: 7 } as NodeDefinition,
+        "component.a/patched",
+      ],
     });
     let damaged: Digest | undefined;
     const events: BuildEvent[] = [];
@@ -184,7 +204,11 @@ describe("executePlan()", () => {
   it("starts nothing after an interruption", async () => {
     const rig = await makeRig();
     const controller = new AbortController();
-    const report = await run(rig, chain(), { jobs: 1, signal: controller.signal, onRun: () => controller.abort() });
+    const report = await run(rig, chain(), {
+      jobs: 1,
+      signal: controller.signal,
+      onRun: () => controller.abort(),
+    });
     expect(report.interrupted).toBe(true);
     expect(report.executed).toHaveLength(1);
   });

@@ -1,6 +1,14 @@
 /** Sources that need no network: local files, archives and git repositories. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -31,7 +39,10 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-async function entriesOf(origin: SourceOrigin, overrides?: Partial<ActionContext>): Promise<string[]> {
+async function entriesOf(
+  origin: SourceOrigin,
+  overrides?: Partial<ActionContext>,
+): Promise<string[]> {
   const outcome = await runSource({ kind: "source", origin }, rig.context("source.x", overrides));
   return rig.store
     .listTree(outcome.outputs[0]!.digest)
@@ -44,8 +55,13 @@ const PROJECT = ["a.txt 644", "link -> sub/run", "sub 755", "sub/run 755"];
 
 describe("directory and files", () => {
   it("become a tree with links as links", async () => {
-    expect(await entriesOf({ type: "directory", path: project, include: [], exclude: [] })).toEqual(PROJECT);
-    expect(await entriesOf({ type: "files", base: project, paths: ["sub/run"] })).toEqual(["sub 755", "sub/run 755"]);
+    expect(await entriesOf({ type: "directory", path: project, include: [], exclude: [] })).toEqual(
+      PROJECT,
+    );
+    expect(await entriesOf({ type: "files", base: project, paths: ["sub/run"] })).toEqual([
+      "sub 755",
+      "sub/run 755",
+    ]);
   });
 
   it("are refused when they changed since they were keyed", async () => {
@@ -59,7 +75,9 @@ describe("directory and files", () => {
   });
 
   it("are missed by name", async () => {
-    await expect(entriesOf({ type: "files", base: project, paths: ["b.txt"] })).rejects.toMatchObject({
+    await expect(
+      entriesOf({ type: "files", base: project, paths: ["b.txt"] }),
+    ).rejects.toMatchObject({
       reason: { type: "missing-input", path: join(project, "b.txt") },
     });
     await expect(
@@ -80,13 +98,17 @@ describe("archive", () => {
     ["packed.tar.gz", ["--gzip"]],
     ["packed.tar.xz", ["--xz"]],
   ])("%s is unpacked without its first directory", async (name, options) => {
-    expect(await entriesOf({ type: "archive", ...archive(name, ...options), strip: 1 })).toEqual(PROJECT);
+    expect(await entriesOf({ type: "archive", ...archive(name, ...options), strip: 1 })).toEqual(
+      PROJECT,
+    );
   });
 
   it("is refused by both digests when it is another one", async () => {
     const { location, digest } = archive("other.tar", "--mtime=@1");
     const expected = digestOf("another");
-    await expect(entriesOf({ type: "archive", location, digest: expected, strip: 0 })).rejects.toMatchObject({
+    await expect(
+      entriesOf({ type: "archive", location, digest: expected, strip: 0 }),
+    ).rejects.toMatchObject({
       reason: { type: "checksum", expected, actual: digest },
     });
     expect(rig.store.has(expected)).toBe(false);
@@ -95,14 +117,22 @@ describe("archive", () => {
   it("cannot write outside, nor bring what a tree cannot hold", async () => {
     const location = join(root, "evil.tar");
     const canary = join(root, "canary");
-    execFileSync("tar", ["-cPf", location, "--transform", `s|.*|../../..${canary}|`, join(project, "a.txt")]);
+    execFileSync("tar", [
+      "-cPf",
+      location,
+      "--transform",
+      `s|.*|../../..${canary}|`,
+      join(project, "a.txt"),
+    ]);
     const digest = digestOf(readFileSync(location));
     await entriesOf({ type: "archive", location, digest, strip: 0 }).catch(() => undefined);
     expect(() => readFileSync(canary)).toThrow();
     execFileSync("mkfifo", [join(root, "fifo")]);
     execFileSync("tar", ["-cf", location, "-C", root, "fifo"]);
     const fifo = digestOf(readFileSync(location));
-    await expect(entriesOf({ type: "archive", location, digest: fifo, strip: 0 })).rejects.toMatchObject({
+    await expect(
+      entriesOf({ type: "archive", location, digest: fifo, strip: 0 }),
+    ).rejects.toMatchObject({
       reason: { type: "command", exit: "refused" },
     });
   });
@@ -118,12 +148,16 @@ describe("archive", () => {
     const base = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
     const origin = { type: "archive", location: `${base}/moved`, digest, strip: 1 } as const;
     try {
-      await expect(entriesOf(origin, { offline: true })).rejects.toMatchObject({ reason: { type: "network" } });
+      await expect(entriesOf(origin, { offline: true })).rejects.toMatchObject({
+        reason: { type: "network" },
+      });
       expect(await entriesOf(origin)).toEqual(PROJECT);
       expect(await entriesOf(origin, { offline: true })).toEqual(PROJECT);
       await expect(
         entriesOf({ ...origin, location: `${base}/none`, digest: digestOf("x") }),
-      ).rejects.toMatchObject({ reason: { type: "network", excerpt: "the server answered 404 Not Found" } });
+      ).rejects.toMatchObject({
+        reason: { type: "network", excerpt: "the server answered 404 Not Found" },
+      });
     } finally {
       server.close();
     }
@@ -145,7 +179,10 @@ describe("git", () => {
     git("init", "--quiet");
     git("config", "user.name", "t");
     git("config", "user.email", "t@example.org");
-    writeFileSync(join(repository, ".gitattributes"), "*.txt export-subst eol=crlf\nhidden export-ignore\n");
+    writeFileSync(
+      join(repository, ".gitattributes"),
+      "*.txt export-subst eol=crlf\nhidden export-ignore\n",
+    );
     writeFileSync(join(repository, "a.txt"), "$Format:%H$\n");
     writeFileSync(join(repository, "hidden"), "here\n");
     git("add", "-A");
@@ -159,7 +196,9 @@ describe("git", () => {
     const origin = { type: "git", url: repository, commit: first } as const;
     expect(await entriesOf(origin)).toEqual([".gitattributes 644", "a.txt 644", "hidden 644"]);
     const outcome = await runSource({ kind: "source", origin }, rig.context("source.x"));
-    expect(rig.store.readTreeFile(outcome.outputs[0]!.digest, "a.txt")?.toString()).toBe("$Format:%H$\n");
+    expect(rig.store.readTreeFile(outcome.outputs[0]!.digest, "a.txt")?.toString()).toBe(
+      "$Format:%H$\n",
+    );
   });
 
   it("refuses a commit that is not there", async () => {

@@ -41,12 +41,17 @@ describe("FlockLocker", () => {
     const waiting = locker.acquire(path, "exclusive", true);
     await first?.release();
     await (await waiting)?.release();
-    expect(await locker.acquire(path, "exclusive", false).then((lock) => lock?.release())).toBeUndefined();
+    expect(
+      await locker.acquire(path, "exclusive", false).then((lock) => lock?.release()),
+    ).toBeUndefined();
   });
 
   it("lets readers share", async () => {
     const path = join(directory, "shared");
-    const locks = [await locker.acquire(path, "shared", false), await locker.acquire(path, "shared", false)];
+    const locks = [
+      await locker.acquire(path, "shared", false),
+      await locker.acquire(path, "shared", false),
+    ];
     expect(locks.every((lock) => lock !== undefined)).toBe(true);
     expect(await locker.acquire(path, "exclusive", false)).toBeUndefined();
     for (const lock of locks) await lock?.release();

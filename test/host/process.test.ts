@@ -67,7 +67,9 @@ describe("ChildProcessRunner", () => {
   });
 
   it("tells a missing program from a missing directory", async () => {
-    await expect(runner.run({ argv: ["kmips-no-such-tool"], env })).rejects.toThrow(ToolMissingError);
+    await expect(runner.run({ argv: ["kmips-no-such-tool"], env })).rejects.toThrow(
+      ToolMissingError,
+    );
     await expect(runner.run({ argv: [directory], env })).rejects.toThrow(ToolMissingError);
     const nowhere = join(directory, "nowhere");
     await expect(runner.run({ argv: ["true"], env, cwd: nowhere })).rejects.toThrow(SpawnError);

@@ -54,7 +54,9 @@ describe("Tools", () => {
     expect(tools.find("bwrap")).toMatchObject({ path, package: "bubblewrap", version: "0.8.0-2" });
     expect(tools.packageVersion("git")).toBeUndefined();
     expect(tools.installHint("flock")).toBe("apt-get install util-linux");
-    expect(tools.installHint("mips64el-linux-gnuabi64-gcc")).toBe("apt-get install gcc-mips64el-linux-gnuabi64");
+    expect(tools.installHint("mips64el-linux-gnuabi64-gcc")).toBe(
+      "apt-get install gcc-mips64el-linux-gnuabi64",
+    );
     expect(tools.installHint("x86_64-linux-gnu-gcc")).toBe("apt-get install gcc-x86-64-linux-gnu");
   });
 
@@ -67,7 +69,10 @@ describe("Tools", () => {
     const tools = search();
     expect(tools.hostArch).toBe("amd64");
     expect(tools.emulatorFor(platformOf("amd64"))).toBeUndefined();
-    expect(tools.emulatorFor(platformOf("mips64le"))).toEqual({ name: "qemu-mips64el-static", path });
+    expect(tools.emulatorFor(platformOf("mips64le"))).toEqual({
+      name: "qemu-mips64el-static",
+      path,
+    });
   });
 });
 

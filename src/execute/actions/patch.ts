@@ -47,14 +47,24 @@ function privateCopy(tree: Digest, ctx: ActionContext): string {
 
 function readPatch(patch: PatchFile, ctx: ActionContext): Buffer {
   if (!existsSync(patch.path)) {
-    throw new NodeFailure({ type: "missing-input", what: "patch", path: patch.label, candidates: [] });
+    throw new NodeFailure({
+      type: "missing-input",
+      what: "patch",
+      path: patch.label,
+      candidates: [],
+    });
   }
   const bytes = readFileSync(patch.path);
   const keyed = ctx.inputs.fileDigest(patch.path);
   const actual = digestOf(bytes);
   if (keyed !== undefined && keyed !== actual) {
     throw new NodeFailure(
-      { type: "checksum", what: `"${patch.label}" changed while it was read`, expected: keyed, actual },
+      {
+        type: "checksum",
+        what: `"${patch.label}" changed while it was read`,
+        expected: keyed,
+        actual,
+      },
       "Build again once the file is at rest",
     );
   }
@@ -155,7 +165,12 @@ async function explain(
   );
 }
 
-function missingFile(patch: PatchFile, path: string, directory: string, ctx: ActionContext): NodeFailure {
+function missingFile(
+  patch: PatchFile,
+  path: string,
+  directory: string,
+  ctx: ActionContext,
+): NodeFailure {
   const all = ctx.store
     .listTree(captureUntrusted(ctx, directory, ctx.address).digest)
     .filter((entry) => entry.type === "file")
@@ -170,7 +185,9 @@ function missingFile(patch: PatchFile, path: string, directory: string, ctx: Act
       state: "missing-file",
       excerpt: `the source has no file "${path}"`,
     },
-    candidates.length === 0 ? undefined : `Did you mean ${candidates.map((name) => `"${name}"`).join(", ")}?`,
+    candidates.length === 0
+      ? undefined
+      : `Did you mean ${candidates.map((name) => `"${name}"`).join(", ")}?`,
   );
 }
 
@@ -184,7 +201,9 @@ function firstConflict(
     current = /^(?:patching|checking) file '?(.*?)'?(?: \(.*\))?$/.exec(line)?.[1] ?? current;
     const number = /^Hunk #(\d+) FAILED/.exec(line)?.[1];
     if (number === undefined) continue;
-    const file = files.find((candidate) => candidate.oldPath === current || candidate.newPath === current);
+    const file = files.find(
+      (candidate) => candidate.oldPath === current || candidate.newPath === current,
+    );
     const hunk = file?.hunks[Number(number) - 1];
     if (file !== undefined && hunk !== undefined) return { file, hunk };
   }

@@ -4,7 +4,12 @@
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { DigestMismatchError, isDigest, type Digest, type StoredBlob } from "../../../cache/index.js";
+import {
+  DigestMismatchError,
+  isDigest,
+  type Digest,
+  type StoredBlob,
+} from "../../../cache/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import { invariant } from "../../model/invariant.js";
 import type { SourceOrigin } from "../../model/node.js";

@@ -54,7 +54,9 @@ export async function runTest(node: TestDefinition, ctx: ActionContext): Promise
     if (emulated) emulatedMs += elapsedMs;
     if (verdict.type === "passed") break;
     if (verdict.type !== "crashed" || attempt === ATTEMPTS) throw testFailure(verdict, node);
-    notes.push(`step "${verdict.step}": the emulator died (${verdict.signal}); passed at attempt ${String(attempt + 1)}`);
+    notes.push(
+      `step "${verdict.step}": the emulator died (${verdict.signal}); passed at attempt ${String(attempt + 1)}`,
+    );
   }
   // Stable facts only: the digest of the report must not change from run to run.
   const report = Buffer.from(
@@ -161,7 +163,14 @@ function programMaker(
     }
     return {
       argv,
-      env: { PATH: DEFAULT_PATH, HOME: user.home, HOSTNAME: "kmips", ...imageEnv, ...node.env, ...env },
+      env: {
+        PATH: DEFAULT_PATH,
+        HOME: user.home,
+        HOSTNAME: "kmips",
+        ...imageEnv,
+        ...node.env,
+        ...env,
+      },
       cwd: config.WorkingDir === undefined || config.WorkingDir === "" ? "/" : config.WorkingDir,
       uid: user.uid,
       gid: user.gid,
@@ -178,7 +187,10 @@ function readVerdict(result: ProcessResult, ctx: ActionContext): Verdict {
   }
 }
 
-function testFailure(verdict: Exclude<Verdict, { type: "passed" }>, node: TestDefinition): NodeFailure {
+function testFailure(
+  verdict: Exclude<Verdict, { type: "passed" }>,
+  node: TestDefinition,
+): NodeFailure {
   switch (verdict.type) {
     case "failed":
       return new NodeFailure({
@@ -195,7 +207,11 @@ function testFailure(verdict: Exclude<Verdict, { type: "passed" }>, node: TestDe
       });
     case "timeout":
       return new NodeFailure(
-        { type: "timeout", what: `step "${verdict.step}"\n${verdict.output}`.trimEnd(), ms: node.timeoutMs },
+        {
+          type: "timeout",
+          what: `step "${verdict.step}"\n${verdict.output}`.trimEnd(),
+          ms: node.timeoutMs,
+        },
         "Set a longer `timeout` if the step only is slow",
       );
     default:

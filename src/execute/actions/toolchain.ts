@@ -71,7 +71,10 @@ function toolchainEntries(directory: string): EntryInput[] {
 }
 
 /** The bytes of a file, read when they are asked for: a toolchain is larger than memory should hold. */
-function fileContent(path: string): { readonly chunks: Iterable<Uint8Array>; readonly size: number } {
+function fileContent(path: string): {
+  readonly chunks: Iterable<Uint8Array>;
+  readonly size: number;
+} {
   return {
     size: lstatSync(path).size,
     chunks: {

@@ -48,7 +48,7 @@ export function askDns(
         try {
           resolve(decodeAnswer(message));
         } catch (error) {
-          reject(error as Error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
       });
     });
@@ -84,6 +84,7 @@ export function decodeAnswer(message: Buffer): DnsAnswer {
     at = readName(message, at).next;
     const type = message.readUInt16BE(at);
     const length = message.readUInt16BE(at + 8);
+    if (at + 10 + length > message.byteLength) throw new RangeError("a record that is cut short");
     records.push(recordText(message, type, at + 10, length));
     at += 10 + length;
   }
@@ -118,14 +119,19 @@ function recordText(message: Buffer, type: number, at: number, length: number): 
 /** RFC 5952: the first longest run of at least two zero groups becomes `::`. */
 function ipv6Text(data: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, index) => data.readUInt16BE(index * 2).toString(16));
-  const runs = [...groups.join(":").matchAll(/\b0(?::0)+\b/g)].sort((a, b) => b[0].length - a[0].length);
+  const runs = [...groups.join(":").matchAll(/\b0(?::0)+\b/g)].sort(
+    (a, b) => b[0].length - a[0].length,
+  );
   const run = runs[0];
   if (run === undefined) return groups.join(":");
   const text = groups.join(":");
   return `${text.slice(0, run.index).replace(/:$/, "")}::${text.slice(run.index + run[0].length).replace(/^:/, "")}`;
 }
 
-function readName(message: Buffer, start: number): { readonly name: string; readonly next: number } {
+function readName(
+  message: Buffer,
+  start: number,
+): { readonly name: string; readonly next: number } {
   const labels: string[] = [];
   let at = start;
   let next: number | undefined;

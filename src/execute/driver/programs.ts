@@ -10,6 +10,8 @@ import type { DriverSpec, ProgramSpec } from "./protocol.js";
 
 const KEPT_OUTPUT = 4 * 1024 * 1024;
 const MAX_LINKS = 40;
+/** How long to wait for the last words of a program that has ended. */
+const DRAIN_MS = 500;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** A program that was started; `exited` resolves to its exit code, 128 + N for signal N. */
@@ -33,8 +35,14 @@ export class Running {
         this.#output += `${error.message}\n`;
         resolve((this.#code = 127));
       });
-      child.once("close", (code, signal) => {
-        resolve((this.#code = code ?? 128 + (signal === null ? 0 : osConstants.signals[signal])));
+      child.once("exit", (code, signal) => {
+        this.#code = code ?? 128 + (signal === null ? 0 : osConstants.signals[signal]);
+        // Its own children may keep the pipes open for ever; what it wrote itself comes soon.
+        const drained = setTimeout(() => resolve(this.#code ?? 0), DRAIN_MS);
+        child.once("close", () => {
+          clearTimeout(drained);
+          resolve(this.#code ?? 0);
+        });
       });
     });
   }
@@ -62,7 +70,9 @@ export function startProgram(program: ProgramSpec, spec: DriverSpec): Running {
     [
       `--root=${spec.root}`,
       `--wd=${program.cwd}`,
-      ...(spec.changeUsers ? [`--setgid=${String(program.gid)}`, `--setuid=${String(program.uid)}`] : []),
+      ...(spec.changeUsers
+        ? [`--setgid=${String(program.gid)}`, `--setuid=${String(program.uid)}`]
+        : []),
       "--",
       ...command,
     ],
@@ -99,7 +109,8 @@ function findProgram(name: string, program: ProgramSpec, root: string): string {
 /** The `#!` line of a script, as the kernel splits it; undefined for anything else. */
 function interpreterOf(path: string, root: string): string[] | undefined {
   const real = insideRoot(path, root);
-  if (real === undefined || statSync(real, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  if (real === undefined || statSync(real, { throwIfNoEntry: false })?.isFile() !== true)
+    return undefined;
   const head = Buffer.alloc(256);
   const fd = openSync(real, constants.O_RDONLY);
   const length = readSync(fd, head, 0, head.byteLength, 0);

@@ -38,7 +38,17 @@ export interface DriverSpec {
 
 export type Verdict =
   | { readonly type: "passed" }
-  | { readonly type: "failed"; readonly step: string; readonly expected: string; readonly actual: string }
+  | {
+      readonly type: "failed";
+      readonly step: string;
+      readonly expected: string;
+      readonly actual: string;
+    }
   /** The emulator itself, or the program under it, died of a fault signal. */
-  | { readonly type: "crashed"; readonly step: string; readonly signal: string; readonly output: string }
+  | {
+      readonly type: "crashed";
+      readonly step: string;
+      readonly signal: string;
+      readonly output: string;
+    }
   | { readonly type: "timeout"; readonly step: string; readonly output: string };

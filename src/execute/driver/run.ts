@@ -52,9 +52,11 @@ export async function runTestSpec(spec: DriverSpec): Promise<Verdict> {
   const timeout = new AbortController();
   const result = await Promise.race([
     work(),
-    delay(spec.timeoutMs, undefined, { signal: timeout.signal }).then(
-      (): Verdict => ({ type: "timeout", step: current, output: serviceOutputs(services, false) }),
-    ),
+    delay(spec.timeoutMs, undefined, { signal: timeout.signal }).then((): Verdict => ({
+      type: "timeout",
+      step: current,
+      output: serviceOutputs(services, false),
+    })),
   ]);
   timeout.abort();
   return result;
