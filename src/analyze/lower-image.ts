@@ -1,12 +1,7 @@
 /**
  * Images: files, directories, users, configuration, name and tag.
  */
-import type {
-  Address,
-  ImageDefinition,
-  ImageDirectory,
-  ImageUser,
-} from "../model/node.js";
+import type { Address, ImageDefinition, ImageDirectory, ImageUser } from "../model/node.js";
 import type { Platform } from "../model/platform.js";
 import type { BodyReader } from "./body.js";
 import { Needs } from "./emit.js";

@@ -25,7 +25,7 @@ export function memoryReader(
   for (const [name, text] of Object.entries(files)) {
     const absolute = name.startsWith("kmips:") ? `${SHIPPED}/${name.slice(6)}` : `${ROOT}/${name}`;
     texts.set(absolute, text);
-    for (let child = absolute; child.length > 1; ) {
+    for (let child = absolute; child.length > 1;) {
       const parent = child.slice(0, child.lastIndexOf("/"));
       const entries = directories.get(parent) ?? new Set();
       entries.add(child.slice(parent.length + 1));

@@ -1,0 +1,163 @@
+/**
+ * The `go` and `c` blocks of a component: tools, programs and flags, every one checked.
+ */
+import { recordOf, type BodyReader } from "./body.js";
+import type { Lowering } from "./lowering.js";
+import { isTreePath } from "./paths.js";
+import { resolveOne, samePlatform } from "./resolve.js";
+import type { Cell } from "./session.js";
+import type { ReferenceValue, Value } from "./values.js";
+
+interface Tools {
+  readonly toolchain: Cell;
+  readonly reference: ReferenceValue;
+}
+
+export interface GoBuild extends Tools {
+  readonly language: "go";
+  readonly packages: Readonly<Record<string, string>>;
+  readonly ldflags: readonly string[];
+  readonly tags: readonly string[];
+}
+
+export interface CBuild extends Tools {
+  readonly language: "c";
+  readonly programs: Readonly<Record<string, readonly string[]>>;
+  readonly flags: readonly string[];
+}
+
+/** What a `go` block says; undefined after a reported fault. */
+export function lowerGo(fields: BodyReader, lowering: Lowering): GoBuild | undefined {
+  const tools = lowerTools(fields, "go", lowering);
+  const packages = readPackages(fields);
+  const ldflags = fields.texts("ldflags");
+  const tags = fields.texts("tags");
+  if (tools === undefined || packages === undefined || fields.failed) return undefined;
+  return { language: "go", ...tools, packages, ldflags, tags };
+}
+
+/** What a `c` block says; undefined after a reported fault. */
+export function lowerC(fields: BodyReader, lowering: Lowering): CBuild | undefined {
+  const tools = lowerTools(fields, "cc", lowering);
+  const programs = readPrograms(fields);
+  const flags = fields.texts("flags");
+  if (tools === undefined || programs === undefined || fields.failed) return undefined;
+  return { language: "c", ...tools, programs, flags };
+}
+
+function lowerTools(
+  fields: BodyReader,
+  wanted: "go" | "cc",
+  lowering: Lowering,
+): Tools | undefined {
+  const { session, sets } = lowering;
+  const reference = fields.reference("toolchain");
+  const toolchain = reference && resolveOne(reference, fields.cell, sets, session);
+  if (reference === undefined || toolchain === undefined) return undefined;
+  if (!isToolchain(toolchain, wanted, reference, lowering)) return undefined;
+  return samePlatform(reference, toolchain, fields.cell, session)
+    ? { toolchain, reference }
+    : undefined;
+}
+
+/** Program name → source files of a `c` block. */
+function readPrograms(fields: BodyReader): Record<string, readonly string[]> | undefined {
+  const { findings } = fields.session;
+  const programs: [string, readonly string[]][] = [];
+  let failed = false;
+  for (const [name, value] of fields.map("programs")) {
+    if (!isProgramName(name, value, fields)) failed = true;
+    const files = value.type === "list" ? value.items : [];
+    if (files.length === 0) {
+      findings.error("KM0336", value.at, `Program "${name}" has no source files`, {
+        help: `write ["${name}.c"]`,
+      });
+      failed = true;
+    }
+    for (const file of files) {
+      if (
+        file.type !== "str" ||
+        (isTreePath(file.text) && file.text !== "" && !file.text.startsWith("-"))
+      )
+        continue;
+      findings.error(
+        "KM0331",
+        file.at,
+        `Source file "${file.text}" is not a path inside the source`,
+        { help: "write it relative to the source, without .." },
+      );
+      failed = true;
+    }
+    programs.push([name, files.map((file) => (file.type === "str" ? file.text : ""))]);
+  }
+  if (isEmpty(fields, "programs", programs.length)) failed = true;
+  return failed || fields.failed || !fields.has("programs") ? undefined : recordOf(programs);
+}
+
+function isEmpty(fields: BodyReader, name: string, size: number): boolean {
+  if (size > 0 || fields.failed || !fields.has(name)) return false;
+  fields.session.findings.error("KM0227", fields.at(name), `"${name}" is empty`, {
+    help: "name at least one program",
+  });
+  return true;
+}
+
+function isToolchain(
+  cell: Cell,
+  wanted: "go" | "cc",
+  reference: ReferenceValue,
+  { sets, session }: Lowering,
+): boolean {
+  const body = sets.get(`toolchain.${cell.declared.name}`)?.body;
+  const other = wanted === "go" ? "cc" : "go";
+  if (body === undefined || body.attributes.has(wanted) || !body.attributes.has(other)) return true;
+  session.findings.error(
+    "KM0210",
+    reference.at,
+    `${cell.address} is a ${other} toolchain, wanted a ${wanted} toolchain`,
+    {
+      notes: [{ message: "declared here", at: cell.declared.at }],
+      help: `write a toolchain with "${wanted} ="`,
+    },
+  );
+  return false;
+}
+
+function isProgramName(name: string, value: Value, { session }: BodyReader): boolean {
+  if (/^[A-Za-z0-9_][A-Za-z0-9._+-]*$/.test(name)) return true;
+  session.findings.error("KM0336", value.at, `"${name}" is not a program name`, {
+    help: "use letters, digits, _ . + and -",
+  });
+  return false;
+}
+
+/** Program name → package path of a `go` block. */
+function readPackages(fields: BodyReader): Record<string, string> | undefined {
+  const { findings } = fields.session;
+  const packages: [string, string][] = [];
+  let failed = false;
+  for (const [name, value] of fields.map("packages")) {
+    if (value.type !== "str") continue;
+    const { text } = value;
+    if (!isProgramName(name, value, fields)) failed = true;
+    if (!isPackagePath(text)) {
+      const bare = text.replace(/^(\.?\/)+/, "").replace(/\/+$/, "");
+      const usable = bare !== "" && isPackagePath(`./${bare}`);
+      findings.error("KM0336", value.at, `Package "${text}" is not a path inside the source`, {
+        help: usable ? `write "./${bare}"` : 'write "." or "./path"',
+      });
+      failed = true;
+    }
+    packages.push([name, text]);
+  }
+  if (isEmpty(fields, "packages", packages.length)) failed = true;
+  return failed || fields.failed || !fields.has("packages") ? undefined : recordOf(packages);
+}
+
+/** `.` or `./path`; patterns such as `./...` name no single program. */
+function isPackagePath(text: string): boolean {
+  if (text === ".") return true;
+  return (
+    /^\.\/[^\s]+$/.test(text) && isTreePath(text) && !text.endsWith("/") && !text.includes("...")
+  );
+}
