@@ -9,9 +9,11 @@ export function readDocs(text: string, comments: readonly IToken[]): ReadonlyMap
   let lines: string[] = [];
   let next = -1;
   for (const comment of comments) {
-    if (!comment.image.startsWith("##") || !startsLine(text, comment.startOffset)) continue;
-    if (comment.startOffset !== next) lines = [];
-    docs.delete(next);
+    if (!comment.image.startsWith("##")) continue;
+    if (comment.startOffset !== next) {
+      if (!startsLine(text, comment.startOffset)) continue;
+      lines = [];
+    } else docs.delete(next);
     lines.push(comment.image.replace(/^##+ ?/, "").trimEnd());
     next = nextLineStart(text, comment.startOffset + comment.image.length);
     docs.set(next, lines.join("\n"));
@@ -26,9 +28,15 @@ export function startsLine(text: string, offset: number): boolean {
   return at < 0 || text[at] === "\n";
 }
 
-/** The first character after the line break and the blanks that follow `offset`. */
+/** The first character on the line after `offset`; a comma that stands first there is passed over. */
 function nextLineStart(text: string, offset: number): number {
+  const at = skipLine(text, offset);
+  return text[at] === "," ? skipLine(text, at + 1) : at;
+}
+
+function skipLine(text: string, offset: number): number {
   let at = offset;
+  while (text[at] === " " || text[at] === "\t") at += 1;
   if (text[at] === "\r") at += 1;
   if (text[at] === "\n") at += 1;
   while (text[at] === " " || text[at] === "\t") at += 1;

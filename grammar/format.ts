@@ -275,16 +275,18 @@ function isComprehension(pieces: readonly Piece[]): boolean {
 /** Whether the source breaks the line at the operator or word at `index`; a break behind it moves before it. */
 function breaksBefore(pieces: readonly Piece[], index: number, comprehension: boolean): boolean {
   const piece = pieces[index];
-  if (index === 0 || piece?.kind !== "atom" || piece.angle) return false;
-  const type = piece.token.tokenType;
-  const breakable =
-    type === t.Then ||
-    type === t.Else ||
-    (comprehension && (type === t.If || type === t.Colon)) ||
-    t.isOperator(type);
-  if (!breakable || pieces[index - 1]?.kind === "comment") return false;
+  if (index === 0 || piece === undefined || !isBreakable(piece, comprehension)) return false;
+  if (pieces[index - 1]?.kind === "comment") return false;
   const next = pieces[index + 1];
-  return piece.broken || (next !== undefined && next.kind !== "comment" && next.broken);
+  const behind = next !== undefined && next.kind !== "comment" && !isBreakable(next, comprehension);
+  return piece.broken || (behind && next.broken);
+}
+
+function isBreakable(piece: Piece, comprehension: boolean): boolean {
+  if (piece.kind !== "atom" || piece.angle) return false;
+  const type = piece.token.tokenType;
+  if (comprehension && (type === t.If || type === t.Colon)) return true;
+  return type === t.Then || type === t.Else || t.isOperator(type);
 }
 
 function endsOperand(piece: Piece | undefined): boolean {

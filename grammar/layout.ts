@@ -119,15 +119,26 @@ class LayoutBuilder {
     let current: OpenItem | undefined;
     let spread = false;
     let separated = true;
+    // The comma may be dropped: an empty line before it then stands before what follows.
+    let blankBeforeComma = false;
     for (;;) {
       const element = this.#elements[this.#at];
       if (element === undefined) break;
       const { token, comment } = element;
       const gap = this.#gap(token);
+      const blankBefore = gap > 1 || blankBeforeComma;
       if (!comment && token.tokenType === closer) {
         spread ||= gap > 0 && !this.#afterHeredoc(current);
         break;
       }
+      if (!comment && token.tokenType === t.Comma) {
+        this.#take(token);
+        blankBeforeComma = gap > 1;
+        separated = true;
+        current = undefined;
+        continue;
+      }
+      blankBeforeComma = false;
       if (comment) {
         this.#take(token);
         const text = token.image.trimEnd();
@@ -135,26 +146,25 @@ class LayoutBuilder {
         if (gap === 0 && last === undefined && closer !== undefined) opening.push(text);
         else if (current !== undefined && this.#continues(closer, marked)) {
           current.pieces.push({ kind: "comment", text, broken: gap > 0 });
-        } else if (gap === 0 && last?.trailing.length === 0) {
+        } else if (
+          gap === 0 &&
+          leading.length === 0 &&
+          last !== undefined &&
+          this.#takesTrailing(last)
+        ) {
           last.trailing.push(text);
           current = undefined;
         } else {
-          leading.push({ text, blankBefore: gap > 1 });
+          leading.push({ text, blankBefore });
           current = undefined;
         }
         spread = true;
         continue;
       }
-      if (token.tokenType === t.Comma) {
-        this.#take(token);
-        separated = true;
-        current = undefined;
-        continue;
-      }
       const begins = marked ? this.#marks.items.has(token.startOffset) : separated;
       if (begins) {
         spread ||= gap > 0;
-        current = { leading, blankBefore: gap > 1, pieces: [], trailing: [] };
+        current = { leading, blankBefore, pieces: [], trailing: [] };
         items.push(current);
         leading = [];
         separated = false;
@@ -172,6 +182,11 @@ class LayoutBuilder {
     const next = this.#elements[this.#nextToken]?.token;
     if (next === undefined || next.tokenType === closer || next.tokenType === t.Comma) return false;
     return !marked || !this.#marks.items.has(next.startOffset);
+  }
+
+  /** A line takes one comment, and the last line of a heredoc none. */
+  #takesTrailing(item: OpenItem): boolean {
+    return item.trailing.length === 0 && !this.#afterHeredoc(item);
   }
 
   #afterHeredoc(item: OpenItem | undefined): boolean {
