@@ -14,9 +14,11 @@ import { runTest } from "../../src/execute/actions/test.js";
 import { runToolchain } from "../../src/execute/actions/toolchain.js";
 import type { Perturbation } from "../../src/execute/context.js";
 import type {
+  CComponent,
   GoComponent,
   ModulesDefinition,
   SourceDefinition,
+  TestDefinition,
   ToolchainDefinition,
 } from "../../src/model/node.js";
 import { platformOf } from "../../src/model/platform.js";
