@@ -84,7 +84,7 @@ export function analyze(options: AnalyzeOptions): Analysis {
   const lowering: Lowering = {
     session,
     sets,
-    emitter: new Emitter(session),
+    emitter: new Emitter(findings),
     trees: new Map(),
     programs: new Map(),
     tests: new Map(),
@@ -92,6 +92,8 @@ export function analyze(options: AnalyzeOptions): Analysis {
     severalTargets: project.targets.length > 1,
   };
   lowerAll(sets, lowering);
+  // Lowering stops at a node's first fault; what it did not reach is looked at once more.
+  if (findings.hasErrors) for (const set of sets.values()) sweep(set, session);
   const { order, cycles } = orderNodes(lowering.emitter.nodes);
   for (const { path, places } of cycles) {
     const at =
@@ -171,6 +173,11 @@ function declareCells(declared: Declared, expander: Expander, session: Session):
         frame: { unit: declared.unit, notes: [] },
       });
   return set;
+}
+
+/** Evaluates every value of a declaration, for the faults that lowering did not get to. */
+function sweep(set: CellSet, session: Session): void {
+  for (const cell of set.cells.values()) readCell(cell, set, session).readAll();
 }
 
 function lowerAll(sets: ReadonlyMap<string, CellSet>, lowering: Lowering): void {

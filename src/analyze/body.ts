@@ -220,6 +220,22 @@ export class BodyReader {
     return value?.type === "target" ? value : undefined;
   }
 
+  /** Evaluates everything in the body and its present blocks, for the diagnostics alone. */
+  readAll(): void {
+    for (const name of this.body.attributes.keys()) {
+      // Axes are evaluated without a cell, and unknown names have no type.
+      if (this.#schema.open === undefined && attributeSchema(this.#schema, name) !== undefined)
+        this.value(name);
+    }
+    for (const { key, value } of this.body.rows) {
+      for (const { expr, frame } of [key, value])
+        evaluate(expr, { session: this.session, cell: this.cell, frame });
+    }
+    for (const { keyword } of this.#schema.blocks) {
+      for (const block of this.blocks(keyword)) this.inside(block).readAll();
+    }
+  }
+
   /** The place of an attribute's name, or of the declaration when it is absent. */
   at(name: string): Location {
     return this.body.attributes.get(name)?.at ?? this.cell.declared.at;

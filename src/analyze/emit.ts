@@ -4,7 +4,8 @@
 import type { Location } from "../../grammar/index.js";
 import type { Address, GraphNode, NodeDefinition } from "../model/node.js";
 import type { CellSet } from "./matrix.js";
-import type { Cell, Session } from "./session.js";
+import type { Findings } from "./findings.js";
+import type { Cell } from "./session.js";
 import { axisText } from "./values.js";
 
 /** Most nodes of a project. */
@@ -35,10 +36,12 @@ export interface Emitted {
 
 export class Emitter {
   readonly nodes = new Map<Address, Emitted>();
-  readonly #session: Session;
+  readonly #findings: Findings;
+  readonly #limit: number;
 
-  constructor(session: Session) {
-    this.#session = session;
+  constructor(findings: Findings, limit = NODES) {
+    this.#findings = findings;
+    this.#limit = limit;
   }
 
   emit(
@@ -48,8 +51,8 @@ export class Emitter {
     at: Location,
     doc: string | undefined,
   ): void {
-    if (this.nodes.size >= NODES) {
-      this.#session.findings.error("KM0313", at, `The project has more than ${NODES} nodes`, {
+    if (this.nodes.size >= this.#limit) {
+      this.#findings.error("KM0313", at, `The project has more than ${this.#limit} nodes`, {
         help: "split the project",
       });
       return;

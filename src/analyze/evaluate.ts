@@ -149,6 +149,12 @@ function evaluateString(expr: StringExpr, at: Location, env: Environment): Value
       failed = true;
     } else text += held;
   }
+  if (text.includes("\0")) {
+    findings.error("KM0227", at, "Text holds a NUL character, which no argument or path can", {
+      notes: env.frame.notes,
+    });
+    failed = true;
+  }
   if (failed || !budget.grow(text.length, at)) return poison(at);
   return { type: "str", text, at };
 }

@@ -22,22 +22,25 @@ function goModule(reader: BodyReader): SourceOrigin | undefined {
   const version = reader.text("version");
   const sum = reader.value("sum");
   const { findings } = reader.session;
+  let failed = reader.failed;
   if (modulePath?.type === "str" && !isModulePath(modulePath.text)) {
     findings.error("KM0337", modulePath.at, `"${modulePath.text}" is not the path of a Go module`, {
       help: 'write it as an import does: "k8s.io/kubernetes"',
     });
-    return undefined;
+    failed = true;
   }
   if (sum?.type === "str" && !/^h1:[A-Za-z0-9+/]{43}=$/.test(sum.text)) {
     findings.error(
       "KM0228",
       sum.at,
       `Module sum "${sum.text}" is not "h1:" and 44 base64 characters`,
-      { help: "copy it from a go.sum file, the row without /go.mod" },
+      {
+        help: "copy it from a go.sum file, the row without /go.mod",
+      },
     );
-    return undefined;
+    failed = true;
   }
-  if (modulePath?.type !== "str" || version === undefined || reader.failed) return undefined;
+  if (modulePath?.type !== "str" || version === undefined || failed) return undefined;
   return {
     type: "go-module",
     path: modulePath.text,
@@ -84,10 +87,8 @@ function archive(reader: BodyReader): SourceOrigin | undefined {
   const digest = reader.text("digest");
   const strip = reader.number("strip") ?? 0;
   const { findings } = reader.session;
-  if (strip < 0 || strip > 64) {
-    findings.error("KM0227", reader.at("strip"), `"strip" is ${strip}, wanted 0 to 64`);
-    return undefined;
-  }
+  const isStrip = Number.isInteger(strip) && strip >= 0 && strip <= 64;
+  if (!isStrip) findings.error("KM0227", reader.at("strip"), `"strip" is ${strip}, wanted 0 to 64`);
   if (value?.type !== "str") return undefined;
   let location: string | undefined;
   if (/^(https?|file):\/\/[^\s\u0000-\u001f]+$/.test(value.text)) location = value.text;
@@ -96,7 +97,7 @@ function archive(reader: BodyReader): SourceOrigin | undefined {
       help: "use https, or a path relative to this recipe",
     });
   else location = localPath(value.text, value.at, "archive", reader.session);
-  if (location === undefined || digest === undefined || reader.failed) return undefined;
+  if (location === undefined || digest === undefined || !isStrip || reader.failed) return undefined;
   return { type: "archive", location, digest, strip };
 }
 

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { readFileSync } from "node:fs";
 import {
   build,
+  matchNodes,
   openWorkspace,
   REMEDIES,
 
@@ -136,7 +137,7 @@ export async function runWhy(globals: GlobalOptions, pattern: string): Promise<E
   const streams = makeStreams(globals);
   const workspace = await openFor(globals, undefined, streams);
   try {
-    const addresses = selectNodes(workspace.graph, [pattern]);
+    const addresses = matchNodes(workspace.graph, [pattern]);
     const plan = planBuild({ ...workspace, selection: addresses });
     const answers = addresses
       .filter((address) => workspace.graph.nodes.get(address)?.definition.kind !== "group")

@@ -19,6 +19,7 @@ export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
 export { updateLock } from "./update.js";
 export { REMEDIES, verify, type Divergence, type VerifyReport } from "./verify.js";
 export {
+  matchNodes,
   openProject,
   openWorkspace,
   RecipeErrors,

@@ -126,7 +126,8 @@ export function selectNodes(graph: BuildGraph, patterns: readonly string[]): Add
   return withTests(graph, matchNodes(graph, patterns));
 }
 
-function matchNodes(graph: BuildGraph, patterns: readonly string[]): Address[] {
+/** The nodes that patterns name, each pattern at least one. @throws UsageError */
+export function matchNodes(graph: BuildGraph, patterns: readonly string[]): Address[] {
   const { addresses, unknown } = select(graph, patterns);
   const [first] = unknown;
   if (first !== undefined) {

@@ -168,6 +168,20 @@ export function linesOf(value: FieldValue | undefined, read: BlobReader): string
   }
 }
 
+/** Compared by content: a record read back from the store has its parts in another order. */
 function sameValue(a: FieldValue, b: FieldValue): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return a.type === b.type && contentOf(a) === contentOf(b);
+}
+
+function contentOf(value: FieldValue): string {
+  switch (value.type) {
+    case "text":
+      return value.text;
+    case "list":
+      return JSON.stringify(value.items);
+    case "map":
+      return JSON.stringify(value.entries);
+    case "blob":
+      return value.digest;
+  }
 }

@@ -4,6 +4,7 @@
 import type { Address } from "../model/node.js";
 import type { Cause, Plan, PlannedNode } from "../plan/plan.js";
 import { printable, type Paint } from "./paint.js";
+import { causeText } from "./plan.js";
 
 export interface WhyAnswer {
   readonly address: Address;
@@ -76,8 +77,8 @@ export function renderWhy(answer: WhyAnswer, paint: Paint): string {
   const [first] = answer.roots;
   const own = first?.address === answer.address && answer.roots.length === 1;
   const headline = own
-    ? `${name} would run: ${first.causes.map(oneLine).join("; ")}`
-    : `${name} would run${answer.state === "waits" ? " unless the results before it stay the same" : ""}: ${answer.roots.map((root) => `${printable(root.address)} ${root.causes.map(oneLine).join("; ")}`).join(" | ")}`;
+    ? `${name} would run: ${causeText(first.causes)}`
+    : `${name} would run${answer.state === "waits" ? " unless the results before it stay the same" : ""}: ${answer.roots.map((root) => `${printable(root.address)} ${causeText(root.causes)}`).join("; ")}`;
   const lines = [headline];
   for (const root of answer.roots) {
     lines.push(`${paint.yellow("root cause")}  ${paint.bold(printable(root.address))}`);
