@@ -225,6 +225,32 @@ image i {
     ]);
   });
 
+  it("of one declaration do not hide each other", () => {
+    const found = faults(`toolchain go { go = v1.26.8 }
+component c {
+  source = source.none
+  patches { patch "none.patch" { reason = "x" } }
+  go { toolchain = toolchain.go, packages = { c = "cmd" }, ldflags = [1] }
+  test "t" { cmd = ["/c"], exit = 300, files { "a" -> text("x") } }
+}
+image i { ports = [0], labels = { a = 1 }, run_as = nobody, volumes = ["data"] }`);
+    expect(
+      found.map((fault) => fault.slice(0, 6)),
+      found.join("\n"),
+    ).toEqual([
+      "KM0302",
+      "KM0330",
+      "KM0336",
+      "KM0210",
+      "KM0227",
+      "KM0332",
+      "KM0227",
+      "KM0210",
+      "KM0210",
+      "KM0332",
+    ]);
+  });
+
   it("of a missing import hide the names it would have brought, not others", () => {
     const found = faults(
       'import "lib.kmips"\nimage base { }\nimage a { from = image.elsewhere }\nimage b { from = image.bsae }',

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { analyzeProject, nodesOf, print } from "./support/project.js";
+import { Emitter, Needs } from "../../src/analyze/emit.js";
+import { Findings } from "../../src/analyze/findings.js";
 import { EXAMPLE, EXAMPLE_PROJECT } from "./support/example.js";
 
 const lines = (count: number, line: (index: number) => string): string =>
@@ -27,6 +29,20 @@ describe("analyze() at scale", () => {
       `image i { labels = { a = ${wide}[0][0] } }\nimage j { ports = ["x"] }`,
     );
     expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual(["KM0223"]);
+  });
+});
+
+describe("Emitter", () => {
+  it("reports the first node beyond the limit", () => {
+    const findings = new Findings();
+    const emitter = new Emitter(findings, 2);
+    const file = { name: "project.kmips", text: "group a { }" };
+    const at = { file, span: { start: 6, end: 7 } };
+    for (const address of ["group.a", "group.b", "group.c", "group.d"]) {
+      emitter.emit(address, { kind: "group", members: [] }, new Needs(), at, undefined);
+    }
+    expect([...emitter.nodes.keys()]).toEqual(["group.a", "group.b"]);
+    expect(findings.list([file]).map((diagnostic) => diagnostic.code)).toEqual(["KM0313"]);
   });
 });
 
@@ -70,7 +86,7 @@ describe("analyze() of damaged recipes", () => {
         const hasErrors = diagnostics.some((diagnostic) => diagnostic.severity === "error");
         expect(graph === undefined, diagnostics.map(print).join("\n")).toBe(hasErrors);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });
