@@ -9,7 +9,7 @@ import { checkedText, parseCheckedText } from "./checked-text.js";
 import { hexOf, isDigest, type Digest } from "./digest.js";
 import { errnoOf, StorageError, storage } from "./errors.js";
 import { readSmallFile, removeQuietly, removeFile, replaceFile, syncDirectory } from "./files.js";
-import type { ActionRecord } from "./record.js";
+import type { ActionRecord, Output } from "./record.js";
 import type { Session } from "./session.js";
 
 const RECORD = "kmips action 1";
@@ -76,7 +76,9 @@ export class ActionCache {
       return tombstone === undefined ? { state: "absent" } : { state: "absent", tombstone };
     }
     const missing = this.#missing(record);
-    return missing.length === 0 ? { state: "hit", record } : { state: "incomplete", record, missing };
+    return missing.length === 0
+      ? { state: "hit", record }
+      : { state: "incomplete", record, missing };
   }
 
   /**
@@ -89,7 +91,8 @@ export class ActionCache {
     this.#session.assertWritable(path);
     lease.pin([record.key, ...record.closure]);
     const missing = this.#missing(record);
-    if (missing.length > 0) throw new StorageError(`record an action without its blob ${missing[0]} in`, path, "ENOENT");
+    if (missing.length > 0)
+      throw new StorageError(`record an action without its blob ${missing[0]} in`, path, "ENOENT");
     const bytes = Buffer.from(checkedText(RECORD, record));
     // Blobs, then their names, then the record: a crash in between costs one rebuild, the other
     // order would serve a result whose bytes do not exist.
@@ -107,9 +110,20 @@ export class ActionCache {
   /** Takes a record away and leaves a tombstone, so that a later look can say why. */
   evict(record: Pick<ActionRecord, "key" | "address" | "kind">, reason: string): void {
     const { paths } = this.#session;
-    const tombstone: Tombstone = { key: record.key, address: record.address, kind: record.kind, when: this.#session.now(), reason };
+    const tombstone: Tombstone = {
+      key: record.key,
+      address: record.address,
+      kind: record.kind,
+      when: this.#session.now(),
+      reason,
+    };
     this.#session.withReserve(() =>
-      replaceFile(paths.tombstone(record.key), Buffer.from(checkedText(TOMBSTONE, tombstone)), this.#session.temporaryPath(), false),
+      replaceFile(
+        paths.tombstone(record.key),
+        Buffer.from(checkedText(TOMBSTONE, tombstone)),
+        this.#session.temporaryPath(),
+        false,
+      ),
     );
     removeFile(paths.action(record.key));
   }
@@ -161,7 +175,11 @@ export class ActionCache {
   #keepDiverged(record: ActionRecord, bytes: Buffer): void {
     const temporary = `${this.#session.temporaryPath()}-${hexOf(record.key)}`;
     replaceFile(temporary, bytes, this.#session.temporaryPath(), false);
-    this.#session.quarantine(temporary, "diverged", `a second run of "${record.address}" had another result under the same key`);
+    this.#session.quarantine(
+      temporary,
+      "diverged",
+      `a second run of "${record.address}" had another result under the same key`,
+    );
   }
 
   #read(key: Digest): ActionRecord | "corrupt" | undefined {
@@ -188,7 +206,8 @@ export class ActionCache {
     const path = this.#session.paths.action(key);
     const now = this.#session.now();
     try {
-      if (now - lstatSync(path).mtimeMs > NOTE_USE_EVERY_MS) utimesSync(path, now / 1000, now / 1000);
+      if (now - lstatSync(path).mtimeMs > NOTE_USE_EVERY_MS)
+        utimesSync(path, now / 1000, now / 1000);
     } catch {
       // Only the order of eviction depends on it.
     }
@@ -207,6 +226,10 @@ function isRecord(value: unknown): value is ActionRecord {
     Array.isArray(closure) &&
     closure.every((digest) => typeof digest === "string" && isDigest(digest)) &&
     Array.isArray(outputs) &&
-    outputs.every((output) => isDigest(output.digest) && typeof output.size === "number")
+    (outputs as readonly Partial<Output>[]).every(isOutput)
   );
+}
+
+function isOutput({ digest, size }: Partial<Output>): boolean {
+  return typeof digest === "string" && isDigest(digest) && typeof size === "number";
 }

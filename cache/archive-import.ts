@@ -65,7 +65,11 @@ async function readArchive(
   spool: string,
   options: ImportOptions,
 ): Promise<Map<string, Imported>> {
-  const { strip = 0, limitBytes = DEFAULT_LIMIT_BYTES, limitEntries = DEFAULT_LIMIT_ENTRIES } = options;
+  const {
+    strip = 0,
+    limitBytes = DEFAULT_LIMIT_BYTES,
+    limitEntries = DEFAULT_LIMIT_ENTRIES,
+  } = options;
   const fd = createExclusive(spool);
   const entries = new Map<string, Imported>();
   const walker = new HeaderWalker();
@@ -81,11 +85,13 @@ async function readArchive(
         const { header } = source;
         if (++count > limitEntries) throw new ArchiveError(`has more than ${limitEntries} entries`);
         if (isSparse(header)) throw new ArchiveError("is a sparse file", header.name);
-        if (header.size !== walker.sizes.shift()) throw new ArchiveError("has two sizes", header.name);
+        if (header.size !== walker.sizes.shift())
+          throw new ArchiveError("has two sizes", header.name);
         const range = { offset: written, size: header.size };
         for await (const chunk of source as AsyncIterable<Buffer>) {
           written += chunk.byteLength;
-          if (written > limitBytes) throw new ArchiveError(`unpacks to more than ${limitBytes} bytes`, header.name);
+          if (written > limitBytes)
+            throw new ArchiveError(`unpacks to more than ${limitBytes} bytes`, header.name);
           storage("write", spool, () => writeFully(fd, chunk));
         }
         const path = strippedPath(header.name, strip);
@@ -99,7 +105,9 @@ async function readArchive(
       await feeding.catch((reason: unknown) => {
         if (reason instanceof ArchiveError) throw reason;
       });
-      throw error instanceof ArchiveError || !(error instanceof Error) || "code" in error ? error : new ArchiveError(error.message, undefined);
+      throw error instanceof ArchiveError || !(error instanceof Error) || "code" in error
+        ? error
+        : new ArchiveError(error.message, undefined);
     }
     await feeding;
     return entries;
@@ -165,7 +173,8 @@ class HeaderWalker {
 
   /** @throws ArchiveError when the archive is cut short. */
   end(): void {
-    if (this.#skip > 0 || this.#zeroBlocks < 2 || this.#pending.byteLength > 0) throw new ArchiveError("it is cut short");
+    if (this.#skip > 0 || this.#zeroBlocks < 2 || this.#pending.byteLength > 0)
+      throw new ArchiveError("it is cut short");
   }
 
   #block(block: Buffer): void {
@@ -183,14 +192,22 @@ class HeaderWalker {
 
 function sizeField(block: Buffer): number {
   const field = block.subarray(124, 136);
-  const size = ((field[0] as number) & 0x80) !== 0 ? Number(field.readBigUInt64BE(4)) : Number.parseInt(field.toString("latin1").trim() || "0", 8);
-  if (!Number.isSafeInteger(size) || size < 0) throw new ArchiveError("has a header without a sensible size");
+  const size =
+    ((field[0] as number) & 0x80) !== 0
+      ? Number(field.readBigUInt64BE(4))
+      : Number.parseInt(field.toString("latin1").trim() || "0", 8);
+  if (!Number.isSafeInteger(size) || size < 0)
+    throw new ArchiveError("has a header without a sensible size");
   return size;
 }
 
 /** GNU tar's sparse files come as ordinary ones that start with a map of holes. */
 function isSparse({ pax }: Header): boolean {
-  return typeof pax === "object" && pax !== null && Object.keys(pax).some((name) => name.startsWith("GNU.sparse."));
+  return (
+    typeof pax === "object" &&
+    pax !== null &&
+    Object.keys(pax).some((name) => name.startsWith("GNU.sparse."))
+  );
 }
 
 /** The path without its first `strip` components; undefined when nothing is left. */
@@ -206,7 +223,13 @@ function strippedPath(name: string, strip: number): string | undefined {
   return path === "" ? undefined : path;
 }
 
-function imported(path: string, header: Header, range: Range, earlier: ReadonlyMap<string, Imported>, strip: number): Imported {
+function imported(
+  path: string,
+  header: Header,
+  range: Range,
+  earlier: ReadonlyMap<string, Imported>,
+  strip: number,
+): Imported {
   switch (header.type) {
     case "file":
     case "contiguous-file":
@@ -218,7 +241,8 @@ function imported(path: string, header: Header, range: Range, earlier: ReadonlyM
     case "link": {
       const to = strippedPath(header.linkname, strip);
       const original = to === undefined ? undefined : earlier.get(to);
-      if (original?.range === undefined) throw new ArchiveError("is a hard link to no earlier file of the archive", path);
+      if (original?.range === undefined)
+        throw new ArchiveError("is a hard link to no earlier file of the archive", path);
       return { ...original, path };
     }
     default:
@@ -226,12 +250,22 @@ function imported(path: string, header: Header, range: Range, earlier: ReadonlyM
   }
 }
 
-function writeEntries(trees: TreeStore, spool: string, entries: ReadonlyMap<string, Imported>): StoredBlob {
+function writeEntries(
+  trees: TreeStore,
+  spool: string,
+  entries: ReadonlyMap<string, Imported>,
+): StoredBlob {
   const file = openRegular(spool);
   if (typeof file === "string") throw new ArchiveError("its unpacked content is gone");
   try {
     const inputs = [...entries.values()].map(({ path, type, mode, range, target }): EntryInput => {
-      if (range !== undefined) return { path, type, mode, content: { size: range.size, chunks: readRange(file.fd, range) } };
+      if (range !== undefined)
+        return {
+          path,
+          type,
+          mode,
+          content: { size: range.size, chunks: readRange(file.fd, range) },
+        };
       return target === undefined ? { path, type, mode } : { path, type, mode, target };
     });
     return trees.write(inputs);

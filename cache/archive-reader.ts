@@ -4,7 +4,13 @@
  * Every header is decoded, encoded again and compared, so there is one archive for one list of
  * entries and nothing to disagree about between readers. Foreign tars: archive-import.ts.
  */
-import { BLOCK, encodeHeader, paddingOf, type ArchiveEntry, type EntryType } from "./archive-header.js";
+import {
+  BLOCK,
+  encodeHeader,
+  paddingOf,
+  type ArchiveEntry,
+  type EntryType,
+} from "./archive-header.js";
 import { checkEntryPath, checkLinks, parentOf } from "./entry-path.js";
 import { ArchiveError } from "./errors.js";
 import { compareUtf8 } from "./order.js";
@@ -109,7 +115,10 @@ export class ArchiveReader {
       this.#state = "done";
     } else if (this.#state === "pax") {
       const size = octal(this.#paxBlock as Buffer, 124, 12);
-      this.#pax = { blocks: Buffer.concat([this.#paxBlock as Buffer, item]), records: paxRecords(item.subarray(0, size)) };
+      this.#pax = {
+        blocks: Buffer.concat([this.#paxBlock as Buffer, item]),
+        records: paxRecords(item.subarray(0, size)),
+      };
       this.#state = "header";
       this.#wanted = BLOCK;
     } else if (isZero(item)) {
@@ -117,7 +126,8 @@ export class ArchiveReader {
       this.#state = "end";
     } else if (item[156] === 0x78 && this.#pax === undefined) {
       const size = octal(item, 124, 12);
-      if (!(size > 0 && size <= ARCHIVE_LIMITS.paxBytes)) throw new ArchiveError("has a PAX header of no sensible size", this.#last);
+      if (!(size > 0 && size <= ARCHIVE_LIMITS.paxBytes))
+        throw new ArchiveError("has a PAX header of no sensible size", this.#last);
       this.#paxBlock = Buffer.from(item);
       this.#state = "pax";
       this.#wanted = size + paddingOf(size);
@@ -130,7 +140,8 @@ export class ArchiveReader {
     const records = this.#pax?.records ?? new Map<string, string>();
     const entry = decodeHeader(block, records);
     const found = this.#pax === undefined ? block : Buffer.concat([this.#pax.blocks, block]);
-    if (!encodeHeader(entry).equals(found)) throw new ArchiveError("has a header that kmips would not write", entry.path);
+    if (!encodeHeader(entry).equals(found))
+      throw new ArchiveError("has a header that kmips would not write", entry.path);
     this.#pax = undefined;
     this.#accept(entry);
     this.#visitor.entry(entry, this.#offset);
@@ -141,13 +152,18 @@ export class ArchiveReader {
 
   #accept(entry: ArchiveEntry): void {
     checkEntryPath(entry.path);
-    if (++this.#entries > ARCHIVE_LIMITS.entries) throw new ArchiveError("has too many entries", entry.path);
+    if (++this.#entries > ARCHIVE_LIMITS.entries)
+      throw new ArchiveError("has too many entries", entry.path);
     if (this.#last !== undefined && compareUtf8(entry.path, this.#last) <= 0) {
-      throw new ArchiveError(`comes after "${this.#last}": entries go in UTF-8 byte order`, entry.path);
+      throw new ArchiveError(
+        `comes after "${this.#last}": entries go in UTF-8 byte order`,
+        entry.path,
+      );
     }
     this.#last = entry.path;
     this.#mtime ??= entry.mtime;
-    if (entry.mtime !== this.#mtime) throw new ArchiveError("has another time than the entry before", entry.path);
+    if (entry.mtime !== this.#mtime)
+      throw new ArchiveError("has another time than the entry before", entry.path);
     if (this.#isTree && !this.#directories.has(parentOf(entry.path))) {
       throw new ArchiveError("comes without the directory that holds it", entry.path);
     }
@@ -168,7 +184,8 @@ function decodeHeader(block: Buffer, pax: ReadonlyMap<string, string>): ArchiveE
   const name = text(block, 0, 100);
   let path = pax.get("path") ?? (prefix === "" ? name : `${prefix}/${name}`);
   const type = TYPES.get(block[156] as number);
-  if (type === undefined) throw new ArchiveError("is neither a file, a directory nor a symbolic link", path);
+  if (type === undefined)
+    throw new ArchiveError("is neither a file, a directory nor a symbolic link", path);
   if (type === "directory" && path.endsWith("/")) path = path.slice(0, -1);
   const entry = {
     path,
@@ -179,7 +196,9 @@ function decodeHeader(block: Buffer, pax: ReadonlyMap<string, string>): ArchiveE
     size: size(block),
     mtime: number(pax.get("mtime")) ?? octal(block, 136, 12),
   };
-  return type === "symlink" ? { ...entry, target: pax.get("linkpath") ?? text(block, 157, 100) } : entry;
+  return type === "symlink"
+    ? { ...entry, target: pax.get("linkpath") ?? text(block, 157, 100) }
+    : entry;
 }
 
 function text(block: Buffer, at: number, length: number): string {
@@ -205,11 +224,17 @@ function number(value: string | undefined): number | undefined {
 
 function paxRecords(bytes: Buffer): Map<string, string> {
   const records = new Map<string, string>();
-  for (let at = 0; at < bytes.byteLength; ) {
+  for (let at = 0; at < bytes.byteLength;) {
     const space = bytes.indexOf(0x20, at);
     const length = space < 0 ? Number.NaN : Number(bytes.toString("latin1", at, space));
     const equals = bytes.indexOf(0x3d, space);
-    if (!(Number.isInteger(length) && length > space - at + 1 && at + length <= bytes.byteLength && equals > 0 && equals < at + length)) {
+    if (!(
+      Number.isInteger(length) &&
+      length > space - at + 1 &&
+      at + length <= bytes.byteLength &&
+      equals > 0 &&
+      equals < at + length
+    )) {
       throw new ArchiveError("has a malformed PAX header");
     }
     const name = bytes.toString("utf8", space + 1, equals);
@@ -223,5 +248,7 @@ function paxRecords(bytes: Buffer): Map<string, string> {
 const ZERO_BLOCK = Buffer.alloc(BLOCK);
 
 function isZero(bytes: Buffer): boolean {
-  return bytes.byteLength <= BLOCK ? bytes.equals(ZERO_BLOCK.subarray(0, bytes.byteLength)) : bytes.every((byte) => byte === 0);
+  return bytes.byteLength <= BLOCK
+    ? bytes.equals(ZERO_BLOCK.subarray(0, bytes.byteLength))
+    : bytes.every((byte) => byte === 0);
 }

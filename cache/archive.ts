@@ -83,7 +83,8 @@ export class ArchiveWriter {
         written += chunk.byteLength;
       }
     }
-    if (written !== entry.size) throw new ArchiveError(`has ${written} bytes, announced ${entry.size}`, entry.path);
+    if (written !== entry.size)
+      throw new ArchiveError(`has ${written} bytes, announced ${entry.size}`, entry.path);
     const padding = paddingOf(entry.size);
     if (padding > 0) this.#sink(ZEROS.subarray(0, padding));
   }
@@ -130,7 +131,8 @@ export class ArchiveWriter {
     if (last !== undefined) {
       const order = compareUtf8(path, last);
       if (order === 0) throw new ArchiveError("comes twice", path);
-      if (order < 0) throw new ArchiveError(`comes after "${last}": entries go in UTF-8 byte order`, path);
+      if (order < 0)
+        throw new ArchiveError(`comes after "${last}": entries go in UTF-8 byte order`, path);
     }
     if (this.#isTree && !this.#directories.has(parentOf(path))) {
       throw new ArchiveError("comes without the directory that holds it", path);
@@ -149,13 +151,18 @@ export class ArchiveWriter {
 }
 
 function checkNumber(value: number, max: number, name: string, path: string): number {
-  if (!Number.isInteger(value) || value < 0 || value > max) throw new ArchiveError(`has ${name} ${value}, not 0 to ${max}`, path);
+  if (!Number.isInteger(value) || value < 0 || value > max)
+    throw new ArchiveError(`has ${name} ${value}, not 0 to ${max}`, path);
   return value;
 }
 
 function checkTarget(path: string, target: string | undefined): string {
   if (target === undefined || target === "") throw new ArchiveError("is a link to nowhere", path);
-  if (!isWellFormed(target) || target.includes("\0") || Buffer.byteLength(target) > MAX_TARGET_BYTES) {
+  if (
+    !isWellFormed(target) ||
+    target.includes("\0") ||
+    Buffer.byteLength(target) > MAX_TARGET_BYTES
+  ) {
     throw new ArchiveError("is a link whose target cannot be written", path);
   }
   return target;

@@ -5,7 +5,6 @@
  * no caller ever uses bytes that are not the ones it asked for.
  */
 import {
-
   closeSync,
   fchmodSync,
   linkSync,
@@ -19,7 +18,14 @@ import {
 import { digestOf, DigestStream, hexOf, type Digest } from "./digest.js";
 import { CorruptBlobError, errnoOf, MissingBlobError, StorageError, storage } from "./errors.js";
 import { BlobWriter, type StoredBlob } from "./blob-writer.js";
-import { createExclusive, openRegular, randomName, removeQuietly, writeFully, type OpenFile } from "./files.js";
+import {
+  createExclusive,
+  openRegular,
+  randomName,
+  removeQuietly,
+  writeFully,
+  type OpenFile,
+} from "./files.js";
 import type { Session } from "./session.js";
 
 const CHUNK = 1024 * 1024;
@@ -70,7 +76,8 @@ export class BlobStore {
    */
   putFile(path: string): StoredBlob {
     const file = openRegular(path);
-    if (typeof file === "string") throw new StorageError("read", path, file === "absent" ? "ENOENT" : "EINVAL");
+    if (typeof file === "string")
+      throw new StorageError("read", path, file === "absent" ? "ENOENT" : "EINVAL");
     try {
       return this.#session.withReserve(() => {
         const blob = this.create();
@@ -78,7 +85,9 @@ export class BlobStore {
           const buffer = Buffer.allocUnsafe(CHUNK);
           let position = 0;
           for (;;) {
-            const count = storage("read", path, () => readSync(file.fd, buffer, 0, CHUNK, position));
+            const count = storage("read", path, () =>
+              readSync(file.fd, buffer, 0, CHUNK, position),
+            );
             if (count === 0) break;
             blob.write(buffer.subarray(0, count));
             position += count;
@@ -145,7 +154,8 @@ export class BlobStore {
   /** Reads a blob through and reports what is wrong with it, if anything; it is in quarantine then. */
   check(digest: Digest): string | undefined {
     try {
-      for (const _ of this.readChunks(digest));
+      const chunks = this.readChunks(digest);
+      while (chunks.next().done !== true);
       return undefined;
     } catch (error) {
       if (error instanceof CorruptBlobError) return error.problem;
@@ -160,7 +170,8 @@ export class BlobStore {
     try {
       const fd = createExclusive(temporary);
       try {
-        for (const chunk of this.readChunks(digest)) storage("write", destination, () => writeFully(fd, chunk));
+        for (const chunk of this.readChunks(digest))
+          storage("write", destination, () => writeFully(fd, chunk));
         storage("write", destination, () => fchmodSync(fd, mode));
       } finally {
         closeSync(fd);
@@ -207,7 +218,8 @@ export class BlobStore {
           linkSync(temporary, final);
           return true;
         }
-        if (!NO_HARD_LINKS.has(errno) || lstatSync(final, { throwIfNoEntry: false }) !== undefined) throw error;
+        if (!NO_HARD_LINKS.has(errno) || lstatSync(final, { throwIfNoEntry: false }) !== undefined)
+          throw error;
         // Without hard links a rename could replace a blob made meanwhile: by the same bytes.
         renameSync(temporary, final);
         return true;

@@ -65,7 +65,8 @@ export class BlobWriter {
       this.#fd = undefined;
       storage("write", this.#path, () => closeSync(fd));
       const blob = { digest: this.#stream.digest(), size: this.#stream.size };
-      if (expected !== undefined && blob.digest !== expected) throw new DigestMismatchError(blob.digest, expected);
+      if (expected !== undefined && blob.digest !== expected)
+        throw new DigestMismatchError(blob.digest, expected);
       this.#publish(this.#path, blob);
       return blob;
     } catch (error) {
@@ -91,9 +92,11 @@ export class BlobWriter {
   #append(bytes: Uint8Array): void {
     const fd = this.#descriptor();
     try {
-      for (let written = 0; written < bytes.byteLength; ) {
+      for (let written = 0; written < bytes.byteLength;) {
         const rest = bytes.byteLength - written;
-        written += storage("write", this.#path, () => this.#session.withReserve(() => writeSync(fd, bytes, written, rest)));
+        written += storage("write", this.#path, () =>
+          this.#session.withReserve(() => writeSync(fd, bytes, written, rest)),
+        );
       }
     } catch (error) {
       this.abort();

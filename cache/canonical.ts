@@ -47,12 +47,18 @@ function encode(value: CanonicalValue, parts: Buffer[]): void {
   } else if (value === null) {
     parts.push(head("z", 0, 0));
   } else if (value instanceof Uint8Array) {
-    parts.push(head("b", value.byteLength, 0), Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+    parts.push(
+      head("b", value.byteLength, 0),
+      Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+    );
   } else if (Array.isArray(value)) {
     parts.push(head("l", value.length, 0));
     for (const item of value as readonly CanonicalValue[]) encode(item, parts);
   } else if (typeof value === "object") {
-    const entries = value instanceof Map ? [...(value as ReadonlyMap<string, CanonicalValue>)] : Object.entries(value);
+    const entries =
+      value instanceof Map
+        ? [...(value as ReadonlyMap<string, CanonicalValue>)]
+        : Object.entries(value);
     entries.sort(([a], [b]) => compareUtf8(a, b));
     parts.push(head("m", entries.length, 0));
     for (const [name, item] of entries) {
@@ -118,7 +124,8 @@ function canonicalField(value: FieldValue): CanonicalValue {
       return ["list", value.items];
     case "map": {
       const entries = new Map(value.entries);
-      if (entries.size !== value.entries.length) throw new TypeError("Two entries of a map field have one name");
+      if (entries.size !== value.entries.length)
+        throw new TypeError("Two entries of a map field have one name");
       return ["map", entries];
     }
     case "blob":

@@ -2,7 +2,17 @@
  * A directory of this machine as a tree: names, content, executable bits and links; nothing else
  * of it gets in, neither owners nor times nor the order in which the disk lists it.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from "node:fs";
 import type { EntryInput } from "./archive.js";
 import type { StoredBlob } from "./blob-writer.js";
 import { ArchiveError, storage } from "./errors.js";
@@ -33,7 +43,11 @@ const CHUNK = 1024 * 1024;
  * @throws ArchiveError naming a device, pipe or socket, a name that is not UTF-8, a link that
  * leaves the directory, or a file that changed while it was read.
  */
-export function captureTree(trees: TreeStore, root: string, options: CaptureOptions = {}): StoredBlob {
+export function captureTree(
+  trees: TreeStore,
+  root: string,
+  options: CaptureOptions = {},
+): StoredBlob {
   const found: Found[] = [];
   walk(root, "", options, found);
   found.sort((a, b) => compareUtf8(a.path, b.path));
@@ -55,7 +69,8 @@ function walk(root: string, relative: string, options: CaptureOptions, found: Fo
   let holdsAny = false;
   for (const bytes of names) {
     const name = bytes.toString("utf8");
-    if (!bytes.equals(Buffer.from(name))) throw new ArchiveError(`holds a name that is not UTF-8: ${bytes.toString("hex")}`, directory);
+    if (!bytes.equals(Buffer.from(name)))
+      throw new ArchiveError(`holds a name that is not UTF-8: ${bytes.toString("hex")}`, directory);
     const path = relative === "" ? name : `${relative}/${name}`;
     const stats = storage("stat", path, () => lstatSync(`${directory}/${name}`));
     if (stats.isDirectory()) {
@@ -66,7 +81,8 @@ function walk(root: string, relative: string, options: CaptureOptions, found: Fo
       found.splice(at, 0, { path, type: "directory", stats });
     } else {
       if (options.filter !== undefined && !options.filter(path)) continue;
-      if (!stats.isFile() && !stats.isSymbolicLink()) throw new ArchiveError("is neither a file, a directory nor a symbolic link", path);
+      if (!stats.isFile() && !stats.isSymbolicLink())
+        throw new ArchiveError("is neither a file, a directory nor a symbolic link", path);
       found.push({ path, type: stats.isFile() ? "file" : "symlink", stats });
     }
     holdsAny = true;
@@ -80,15 +96,27 @@ function entryOf(root: string, { path, type, stats }: Found): EntryInput {
   if (type === "symlink") {
     const bytes = storage("read", full, () => readlinkSync(full, "buffer"));
     const target = bytes.toString("utf8");
-    if (!bytes.equals(Buffer.from(target))) throw new ArchiveError("is a link whose target is not UTF-8", path);
+    if (!bytes.equals(Buffer.from(target)))
+      throw new ArchiveError("is a link whose target is not UTF-8", path);
     return { path, type, target };
   }
   const mode = (stats.mode & 0o111) === 0 ? 0o644 : 0o755;
-  return { path, type, mode, content: { size: stats.size, chunks: readUnchanged(full, path, stats) } };
+  return {
+    path,
+    type,
+    mode,
+    content: { size: stats.size, chunks: readUnchanged(full, path, stats) },
+  };
 }
 
-function* readUnchanged(full: string, path: string, expected: Stats): Generator<Buffer, void, undefined> {
-  const fd = storage("open", full, () => openSync(full, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
+function* readUnchanged(
+  full: string,
+  path: string,
+  expected: Stats,
+): Generator<Buffer, void, undefined> {
+  const fd = storage("open", full, () =>
+    openSync(full, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+  );
   try {
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, expected.size)));
     for (;;) {
@@ -98,7 +126,10 @@ function* readUnchanged(full: string, path: string, expected: Stats): Generator<
     }
     const now = fstatSync(fd);
     const isSame =
-      now.ino === expected.ino && now.size === expected.size && now.mtimeMs === expected.mtimeMs && now.ctimeMs === expected.ctimeMs;
+      now.ino === expected.ino &&
+      now.size === expected.size &&
+      now.mtimeMs === expected.mtimeMs &&
+      now.ctimeMs === expected.ctimeMs;
     if (!isSame) throw new ArchiveError("changed while it was read", path);
   } finally {
     closeSync(fd);

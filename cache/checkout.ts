@@ -4,7 +4,20 @@
  * A checkout counts when its manifest (`<hex>.ok`, written last) matches what a stat of every
  * entry says; otherwise it is made again from the tree.
  */
-import { chmodSync, closeSync, fchmodSync, fstatSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, utimesSync, type Stats } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  type Stats,
+} from "node:fs";
 import type { ArchiveEntry } from "./archive-header.js";
 import { digestOf, hexOf, type Digest } from "./digest.js";
 import { ArchiveError, errnoOf, StorageError, storage } from "./errors.js";
@@ -52,7 +65,8 @@ export class Checkouts {
   /** Unpacks a tree into `destination`, which must not exist or be empty: files 0644 or 0755. */
   extract(tree: Digest, destination: string): void {
     storage("create", destination, () => mkdirSync(destination, { recursive: true }));
-    if (readdirSync(destination).length > 0) throw new StorageError("unpack into", destination, "ENOTEMPTY");
+    if (readdirSync(destination).length > 0)
+      throw new StorageError("unpack into", destination, "ENOTEMPTY");
     this.#unpack(tree, destination, 0o644);
   }
 
@@ -105,7 +119,8 @@ export class Checkouts {
     const path = this.#session.paths.checkoutManifest(tree);
     const now = this.#session.now();
     try {
-      if (!this.#session.readOnly && now - lstatSync(path).mtimeMs > NOTE_USE_EVERY_MS) utimesSync(path, now / 1000, now / 1000);
+      if (!this.#session.readOnly && now - lstatSync(path).mtimeMs > NOTE_USE_EVERY_MS)
+        utimesSync(path, now / 1000, now / 1000);
     } catch {
       // Only the order of eviction depends on it.
     }
@@ -206,7 +221,9 @@ const COLUMNS = 4;
 /** One number a stat field and entry, then the paths: read back without parsing a line. */
 function encodeManifest(rows: readonly Row[]): Buffer {
   const numbers = new Float64Array(rows.length * COLUMNS);
-  rows.forEach(({ stats }, row) => numbers.set([stats.size, stats.mtimeMs, stats.ctimeMs, stats.ino], row * COLUMNS));
+  rows.forEach(({ stats }, row) =>
+    numbers.set([stats.size, stats.mtimeMs, stats.ctimeMs, stats.ino], row * COLUMNS),
+  );
   const head = Buffer.from(`${MAGIC}\n${String(rows.length).padStart(10, "0")}\n`);
   // A path holds no NUL.
   const paths = Buffer.from(rows.map(({ path }) => path).join("\0"));
@@ -214,10 +231,13 @@ function encodeManifest(rows: readonly Row[]): Buffer {
   return Buffer.concat([body, Buffer.from(digestOf(body))]);
 }
 
-function decodeManifest(bytes: Buffer): { readonly paths: readonly string[]; readonly numbers: Float64Array } | undefined {
+function decodeManifest(
+  bytes: Buffer,
+): { readonly paths: readonly string[]; readonly numbers: Float64Array } | undefined {
   const body = bytes.subarray(0, -71);
   const headBytes = MAGIC.length + 12;
-  if (body.byteLength < headBytes || bytes.toString("latin1", body.byteLength) !== digestOf(body)) return undefined;
+  if (body.byteLength < headBytes || bytes.toString("latin1", body.byteLength) !== digestOf(body))
+    return undefined;
   if (body.toString("latin1", 0, MAGIC.length) !== MAGIC) return undefined;
   const count = Number(body.toString("latin1", MAGIC.length + 1, headBytes - 1));
   const numbersEnd = headBytes + count * COLUMNS * 8;
@@ -228,7 +248,8 @@ function decodeManifest(bytes: Buffer): { readonly paths: readonly string[]; rea
 /** Compares every row with a stat of its entry: little more than what the kernel takes. */
 function matches(root: string, bytes: Buffer): boolean {
   const manifest = decodeManifest(bytes);
-  if (manifest === undefined || lstatSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
+  if (manifest === undefined || lstatSync(root, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return false;
   const { paths, numbers } = manifest;
   return paths.every((path, row) => {
     const stats = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });

@@ -85,7 +85,10 @@ interface Candidate {
   readonly remove: () => number;
 }
 
-export async function planCollection(parts: PlanParts, options: CollectOptions): Promise<CollectionPlan> {
+export async function planCollection(
+  parts: PlanParts,
+  options: CollectOptions,
+): Promise<CollectionPlan> {
   const planner = new Planner(parts, options);
   return planner.plan();
 }
@@ -118,7 +121,9 @@ class Planner {
   async plan(): Promise<CollectionPlan> {
     const leases = await surveyLeases(this.#session, this.#graceMs);
     const live = leases.filter(({ isLive }) => isLive);
-    const pins = new Set(live.flatMap(({ path }) => pinsIn(path)).map((hex): Digest => `sha256:${hex}`));
+    const pins = new Set(
+      live.flatMap(({ path }) => pinsIn(path)).map((hex): Digest => `sha256:${hex}`),
+    );
     const survey = surveyBlobs(this.#session).blobs;
     for (const { digest, stats } of survey) this.#sizes.set(digest, stats.size);
     for (const digest of pins) this.#use(digest);
@@ -126,15 +131,30 @@ class Planner {
     for (const { digest, stats } of survey) if (this.#isYoung(stats)) this.#use(digest);
     this.#planRecords(new Set([...(this.#options.roots ?? []), ...pins]));
     this.#planCheckouts(pins);
-    this.#planFiles(leases.filter(({ isLive }) => !isLive), new Set(live.map(({ id }) => id)));
+    this.#planFiles(
+      leases.filter(({ isLive }) => !isLive),
+      new Set(live.map(({ id }) => id)),
+    );
     for (const [digest, size] of this.#sizes) if (this.#users.has(digest)) this.#bytes += size;
     const storeBytes = this.#bytes + this.#plannedBytes();
     this.#obeyCap();
     // Nobody asks for a checkout whose tree is gone.
-    for (const tree of [...this.#idleCheckouts.keys()]) if (!this.#users.has(tree)) this.#bytes -= this.#dropCheckout(tree);
+    for (const tree of [...this.#idleCheckouts.keys()])
+      if (!this.#users.has(tree)) this.#bytes -= this.#dropCheckout(tree);
     const freedBytes = this.#plannedBytes();
-    const overBytes = Math.max(0, this.#bytes - (this.#options.maxBytes ?? Number.POSITIVE_INFINITY));
-    return { records: this.#records, blobs: this.#unused(), checkouts: this.#checkouts, files: this.#files, storeBytes, freedBytes, overBytes };
+    const overBytes = Math.max(
+      0,
+      this.#bytes - (this.#options.maxBytes ?? Number.POSITIVE_INFINITY),
+    );
+    return {
+      records: this.#records,
+      blobs: this.#unused(),
+      checkouts: this.#checkouts,
+      files: this.#files,
+      storeBytes,
+      freedBytes,
+      overBytes,
+    };
   }
 
   #planRecords(roots: ReadonlySet<Digest>): void {
@@ -147,8 +167,16 @@ class Planner {
       const isWhole = record.closure.every((digest) => this.#sizes.has(digest));
       if (!isFixed && !isWhole) {
         this.#dropRecord(item, record, "some of its blobs are gone");
-      } else if (!isFixed && olderThanMs !== undefined && this.#now - item.stats.mtimeMs >= olderThanMs) {
-        this.#dropRecord(item, record, olderThanMs === 0 ? "no project uses it" : `unused for ${spanOf(olderThanMs)}`);
+      } else if (
+        !isFixed &&
+        olderThanMs !== undefined &&
+        this.#now - item.stats.mtimeMs >= olderThanMs
+      ) {
+        this.#dropRecord(
+          item,
+          record,
+          olderThanMs === 0 ? "no project uses it" : `unused for ${spanOf(olderThanMs)}`,
+        );
       } else {
         for (const digest of blobsOf(record)) this.#use(digest);
         this.#bytes += item.stats.size;
@@ -156,7 +184,10 @@ class Planner {
       }
     }
     for (const { item, record } of kept) {
-      this.#candidates.push({ usedMs: item.stats.mtimeMs, remove: () => this.#evict(item, record) });
+      this.#candidates.push({
+        usedMs: item.stats.mtimeMs,
+        remove: () => this.#evict(item, record),
+      });
     }
   }
 
@@ -168,12 +199,22 @@ class Planner {
   }
 
   #dropRecord(item: Listed, { key, address, kind }: ActionRecord, reason: string): void {
-    this.#records.push({ key, address, kind, size: item.stats.size, lastUsedMs: item.stats.mtimeMs, reason });
+    this.#records.push({
+      key,
+      address,
+      kind,
+      size: item.stats.size,
+      lastUsedMs: item.stats.mtimeMs,
+      reason,
+    });
   }
 
   #planCheckouts(pins: ReadonlySet<Digest>): void {
     for (const [tree, items] of surveyCheckouts(this.#session).trees) {
-      const size = items.reduce((sum, { path, stats }) => sum + (stats.isDirectory() ? sizeOf(listDeep(path)) : stats.size), 0);
+      const size = items.reduce(
+        (sum, { path, stats }) => sum + (stats.isDirectory() ? sizeOf(listDeep(path)) : stats.size),
+        0,
+      );
       const usedMs = Math.max(...items.map(({ stats }) => stats.mtimeMs));
       if (pins.has(tree) || items.some(({ stats }) => this.#isYoung(stats))) {
         this.#bytes += size;
@@ -193,13 +234,20 @@ class Planner {
     return size;
   }
 
-  #planFiles(dead: readonly { readonly id: string; readonly path: string }[], live: ReadonlySet<string>): void {
+  #planFiles(
+    dead: readonly { readonly id: string; readonly path: string }[],
+    live: ReadonlySet<string>,
+  ): void {
     const { paths } = this.#session;
     const logsKeptMs = this.#options.olderThanMs ?? LOGS_KEPT_MS;
     this.#planByAge(listDeep(paths.logs), "log", logsKeptMs);
     this.#planByAge(listDeep(paths.goCache), "gocache", this.#options.olderThanMs);
     this.#planByAge(surveyActions(this.#session).tombstones, "tombstone", TOMBSTONES_KEPT_MS);
-    this.#planByAge(list(paths.locks).filter(({ name }) => name !== "gc"), "lock", LOCKS_KEPT_MS);
+    this.#planByAge(
+      list(paths.locks).filter(({ name }) => name !== "gc"),
+      "lock",
+      LOCKS_KEPT_MS,
+    );
     for (const { path } of dead) this.#files.push({ path, size: 0, what: "lease" });
     for (const item of list(paths.tmp)) {
       if (live.has(item.name) || this.#isYoung(item.stats)) continue;
@@ -208,7 +256,11 @@ class Planner {
     }
   }
 
-  #planByAge(items: readonly Listed[], what: PlannedFile["what"], keptMs: number | undefined): void {
+  #planByAge(
+    items: readonly Listed[],
+    what: PlannedFile["what"],
+    keptMs: number | undefined,
+  ): void {
     for (const { path, stats } of items) {
       const file = { path, size: stats.size, what };
       if (keptMs !== undefined && this.#now - stats.mtimeMs >= keptMs && !this.#isYoung(stats)) {
@@ -217,7 +269,10 @@ class Planner {
       }
       this.#bytes += stats.size;
       if (what !== "gocache" || this.#isYoung(stats)) continue;
-      this.#candidates.push({ usedMs: stats.mtimeMs, remove: () => (this.#files.push(file), stats.size) });
+      this.#candidates.push({
+        usedMs: stats.mtimeMs,
+        remove: () => (this.#files.push(file), stats.size),
+      });
     }
   }
 
@@ -239,7 +294,8 @@ class Planner {
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       if (seen.has(next.digest)) continue;
       seen.add(next.digest);
-      if (next.mediaType === MEDIA_TYPES.index || next.mediaType === MEDIA_TYPES.manifest) pending.push(...this.#children(next.digest));
+      if (next.mediaType === MEDIA_TYPES.index || next.mediaType === MEDIA_TYPES.manifest)
+        pending.push(...this.#children(next.digest));
     }
     return seen;
   }
@@ -250,7 +306,12 @@ class Planner {
       const { config, layers, manifests } = JSON.parse(text) as Record<string, unknown>;
       return [config, layers, manifests].flat().filter(isDescriptor);
     } catch (error) {
-      if (!(error instanceof MissingBlobError || error instanceof CorruptBlobError || error instanceof SyntaxError)) throw error;
+      if (!(
+        error instanceof MissingBlobError ||
+        error instanceof CorruptBlobError ||
+        error instanceof SyntaxError
+      ))
+        throw error;
       this.#session.warn(`Image ${digest} is incomplete: ${error.message}`);
       return [];
     }
@@ -272,11 +333,15 @@ class Planner {
   }
 
   #unused(): { digest: Digest; size: number }[] {
-    return [...this.#sizes].filter(([digest]) => !this.#users.has(digest)).map(([digest, size]) => ({ digest, size }));
+    return [...this.#sizes]
+      .filter(([digest]) => !this.#users.has(digest))
+      .map(([digest, size]) => ({ digest, size }));
   }
 
   #plannedBytes(): number {
-    return [this.#records, this.#unused(), this.#checkouts, this.#files].flat().reduce((sum, { size }) => sum + size, 0);
+    return [this.#records, this.#unused(), this.#checkouts, this.#files]
+      .flat()
+      .reduce((sum, { size }) => sum + size, 0);
   }
 
   #isYoung({ mtimeMs, ctimeMs }: { readonly mtimeMs: number; readonly ctimeMs: number }): boolean {
@@ -284,7 +349,9 @@ class Planner {
   }
 
   #isOld(usedMs: number): boolean {
-    return this.#options.olderThanMs !== undefined && this.#now - usedMs >= this.#options.olderThanMs;
+    return (
+      this.#options.olderThanMs !== undefined && this.#now - usedMs >= this.#options.olderThanMs
+    );
   }
 }
 

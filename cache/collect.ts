@@ -6,7 +6,12 @@
  * looks, so either the collector sees the pin or the builder sees the blob gone.
  */
 import { closeSync, fstatSync, linkSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { planCollection, type CollectionPlan, type CollectOptions, type PlanParts } from "./collect-plan.js";
+import {
+  planCollection,
+  type CollectionPlan,
+  type CollectOptions,
+  type PlanParts,
+} from "./collect-plan.js";
 import type { Checkouts } from "./checkout.js";
 import { hexOf } from "./digest.js";
 import { ClockSkewError, errnoOf, StoreBusyError, storage } from "./errors.js";
@@ -30,7 +35,10 @@ const MAX_SKEW_MS = 5 * 60_000;
  *
  * @throws StoreBusyError when another collection runs; ClockSkewError.
  */
-export async function collect(parts: CollectParts, options: CollectOptions): Promise<CollectionReport> {
+export async function collect(
+  parts: CollectParts,
+  options: CollectOptions,
+): Promise<CollectionReport> {
   const { session, actions, checkouts } = parts;
   const lock = await session.locker.acquire(session.paths.lock("gc"), "exclusive", false);
   if (lock === undefined) throw new StoreBusyError("collect");
@@ -38,7 +46,8 @@ export async function collect(parts: CollectParts, options: CollectOptions): Pro
     checkClock(session);
     recoverTrash(session);
     const plan = await planCollection(parts, options);
-    if (plan.records.length + plan.blobs.length + plan.checkouts.length > 0) session.bumpGeneration();
+    if (plan.records.length + plan.blobs.length + plan.checkouts.length > 0)
+      session.bumpGeneration();
     for (const record of plan.records) actions.evict(record, record.reason);
     for (const { tree } of plan.checkouts) checkouts.remove(tree);
     const restored = removeBlobs(session, plan);

@@ -6,7 +6,11 @@ export interface Descriptor {
   readonly digest: Digest;
   readonly size: number;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly platform?: { readonly architecture: string; readonly os: string; readonly variant?: string };
+  readonly platform?: {
+    readonly architecture: string;
+    readonly os: string;
+    readonly variant?: string;
+  };
 }
 
 export const MEDIA_TYPES = {

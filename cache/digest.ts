@@ -7,7 +7,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /** The digest of `bytes`; a string is hashed as UTF-8. */
 export function digestOf(bytes: Uint8Array | string): Digest {
-  return `sha256:${hashOnce("sha256", bytes as Buffer | string, "hex")}`;
+  return `sha256:${hashOnce("sha256", bytes, "hex")}`;
 }
 
 /** Whether `text` is a well-formed digest. */

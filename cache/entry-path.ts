@@ -20,16 +20,22 @@ const MAX_LINKS = 40;
 export function checkEntryPath(path: string): void {
   if (path === "") throw new ArchiveError("is an empty path", path);
   if (path.startsWith("/")) throw new ArchiveError("is an absolute path", path);
-  if (path.includes("\0")) throw new ArchiveError("has a NUL in its path", path.replaceAll("\0", "\\0"));
+  if (path.includes("\0"))
+    throw new ArchiveError("has a NUL in its path", path.replaceAll("\0", "\\0"));
   if (!isWellFormed(path)) throw new ArchiveError("is not valid UTF-8", path);
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw new ArchiveError(`is longer than ${MAX_PATH_BYTES} bytes`, path);
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES)
+    throw new ArchiveError(`is longer than ${MAX_PATH_BYTES} bytes`, path);
   const components = path.split("/");
-  if (components.length > MAX_DEPTH) throw new ArchiveError(`is deeper than ${MAX_DEPTH} directories`, path);
+  if (components.length > MAX_DEPTH)
+    throw new ArchiveError(`is deeper than ${MAX_DEPTH} directories`, path);
   for (const component of components) {
     if (component === "" || component === "." || component === "..") {
       throw new ArchiveError("is not a plain relative path", path);
     }
-    if (component.length > MAX_COMPONENT_BYTES / 3 && Buffer.byteLength(component) > MAX_COMPONENT_BYTES) {
+    if (
+      component.length > MAX_COMPONENT_BYTES / 3 &&
+      Buffer.byteLength(component) > MAX_COMPONENT_BYTES
+    ) {
       throw new ArchiveError(`has a name longer than ${MAX_COMPONENT_BYTES} bytes`, path);
     }
   }
@@ -58,7 +64,8 @@ function follow(start: string, links: ReadonlyMap<string, string>): void {
   for (let component = pending.pop(); component !== undefined; component = pending.pop()) {
     if (component === "" || component === ".") continue;
     if (component === "..") {
-      if (resolved.pop() === undefined) throw new ArchiveError("is a link that leaves the tree", start);
+      if (resolved.pop() === undefined)
+        throw new ArchiveError("is a link that leaves the tree", start);
       continue;
     }
     resolved.push(component);

@@ -87,7 +87,11 @@ export class ArchiveError extends Error {
   readonly code = "KMIPS_ARCHIVE";
   readonly entry: string | undefined;
   constructor(problem: string, entry?: string) {
-    super(entry === undefined ? `Cannot use archive: ${problem}` : `Cannot use archive: "${entry}" ${problem}`);
+    super(
+      entry === undefined
+        ? `Cannot use archive: ${problem}`
+        : `Cannot use archive: "${entry}" ${problem}`,
+    );
     this.entry = entry;
   }
 }
@@ -108,7 +112,13 @@ export class StorageError extends Error {
 /** The error number's name of a failed system call, or undefined for any other value. */
 export function errnoOf(error: unknown): string | undefined {
   if (error instanceof StorageError) return error.errno;
-  if (error instanceof Error && "code" in error && "syscall" in error && typeof error.code === "string") return error.code;
+  if (
+    error instanceof Error &&
+    "code" in error &&
+    "syscall" in error &&
+    typeof error.code === "string"
+  )
+    return error.code;
   return undefined;
 }
 

@@ -8,7 +8,14 @@ import { closeSync, fstatSync, lstatSync, readSync, type Stats } from "node:fs";
 import createXxHash from "xxhash-wasm";
 import { DigestStream, isDigest, type Digest } from "./digest.js";
 import { errnoOf, storage, StorageError } from "./errors.js";
-import { createExclusive, openRegular, randomName, readSmallFile, removeQuietly, replaceFile } from "./files.js";
+import {
+  createExclusive,
+  openRegular,
+  randomName,
+  readSmallFile,
+  removeQuietly,
+  replaceFile,
+} from "./files.js";
 
 const MAGIC = "kmips files 1";
 const MAX_INDEX_BYTES = 512 * 1024 * 1024;
@@ -33,7 +40,12 @@ export class FileIndex {
   readonly #startMs: number;
   #isChanged = false;
 
-  private constructor(path: string, rows: Map<string, Row>, startMs: number, checksum: (bytes: Uint8Array) => bigint) {
+  private constructor(
+    path: string,
+    rows: Map<string, Row>,
+    startMs: number,
+    checksum: (bytes: Uint8Array) => bigint,
+  ) {
     this.#path = path;
     this.#rows = rows;
     this.#startMs = startMs;
@@ -42,10 +54,11 @@ export class FileIndex {
 
   /** Opens the index kept at `path`; an unreadable one is as good as none. */
   static async open(path: string): Promise<FileIndex> {
-    const { h64Raw } = await createXxHash();
+    const xxHash = await createXxHash();
+    const checksum = (bytes: Uint8Array): bigint => xxHash.h64Raw(bytes);
     const bytes = readSmallFile(path, MAX_INDEX_BYTES);
-    const rows = Buffer.isBuffer(bytes) ? parse(bytes, h64Raw) : undefined;
-    return new FileIndex(path, rows ?? new Map(), fileSystemTime(path), h64Raw);
+    const rows = Buffer.isBuffer(bytes) ? parse(bytes, checksum) : undefined;
+    return new FileIndex(path, rows ?? new Map<string, Row>(), fileSystemTime(path), checksum);
   }
 
   /**
@@ -71,7 +84,9 @@ export class FileIndex {
   /** Writes the index, in one step, if it changed. */
   save(): void {
     if (!this.#isChanged) return;
-    const lines = [...this.#rows].map(([path, { stamp, digest }]) => `${digest} ${stamp} ${JSON.stringify(path)}`);
+    const lines = [...this.#rows].map(
+      ([path, { stamp, digest }]) => `${digest} ${stamp} ${JSON.stringify(path)}`,
+    );
     const body = Buffer.from(`${MAGIC}\n${lines.join("\n")}\n`);
     const text = Buffer.concat([body, Buffer.from(`${hex(this.#checksum(body))}\n`)]);
     replaceFile(this.#path, text, `${this.#path}.${randomName()}`, false);
@@ -103,14 +118,18 @@ function stampOf({ size, mtimeMs, ctimeMs, ino, dev, mode }: Stats): string {
 }
 
 /** Reads a file whose stat data is the same before and after. */
-function readStable(path: string): { readonly stats: Stats; readonly digest: Digest } | "absent" | "changed" {
+function readStable(
+  path: string,
+): { readonly stats: Stats; readonly digest: Digest } | "absent" | "changed" {
   const file = openRegular(path);
   if (typeof file === "string") return "absent";
   try {
     const digest = new DigestStream();
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, file.stats.size)));
     for (;;) {
-      const count = storage("read", path, () => readSync(file.fd, buffer, 0, buffer.byteLength, null));
+      const count = storage("read", path, () =>
+        readSync(file.fd, buffer, 0, buffer.byteLength, null),
+      );
       if (count === 0) break;
       digest.update(buffer.subarray(0, count));
     }
@@ -122,7 +141,10 @@ function readStable(path: string): { readonly stats: Stats; readonly digest: Dig
   }
 }
 
-function parse(bytes: Buffer, checksum: (bytes: Uint8Array) => bigint): Map<string, Row> | undefined {
+function parse(
+  bytes: Buffer,
+  checksum: (bytes: Uint8Array) => bigint,
+): Map<string, Row> | undefined {
   const body = bytes.subarray(0, -17);
   if (bytes.toString("latin1", body.byteLength) !== `${hex(checksum(body))}\n`) return undefined;
   const lines = body.toString("utf8").split("\n");

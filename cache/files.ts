@@ -82,7 +82,7 @@ export function readFully(fd: number, buffer: Buffer, position: number): number 
 
 /** Writes all of `bytes` at the descriptor's position; a short write is continued. */
 export function writeFully(fd: number, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.byteLength; ) {
+  for (let written = 0; written < bytes.byteLength;) {
     written += writeSync(fd, bytes, written, bytes.byteLength - written);
   }
 }
@@ -90,7 +90,11 @@ export function writeFully(fd: number, bytes: Uint8Array): void {
 /** Creates a new file for writing; it must not exist. */
 export function createExclusive(path: string, mode = 0o600): number {
   return storage("create", path, () =>
-    openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode),
+    openSync(
+      path,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      mode,
+    ),
   );
 }
 
@@ -98,7 +102,12 @@ export function createExclusive(path: string, mode = 0o600): number {
  * Puts `bytes` at `path` in one step: a reader sees the old content or the new, and after a power
  * cut too when `durable`. `temporary` is a fresh path on the same file system.
  */
-export function replaceFile(path: string, bytes: Uint8Array, temporary: string, durable: boolean): void {
+export function replaceFile(
+  path: string,
+  bytes: Uint8Array,
+  temporary: string,
+  durable: boolean,
+): void {
   const fd = createExclusive(temporary, 0o644);
   try {
     storage("write", path, () => {

@@ -1,9 +1,23 @@
 /** The public surface of the cache. */
-export { ARCHIVE_VERSION, ArchiveWriter, type ArchiveEntry, type ArchiveOptions, type Content, type EntryInput, type EntryType } from "./archive.js";
+export {
+  ARCHIVE_VERSION,
+  ArchiveWriter,
+  type ArchiveEntry,
+  type ArchiveOptions,
+  type Content,
+  type EntryInput,
+  type EntryType,
+} from "./archive.js";
 export { ArchiveReader, type ArchiveVisitor } from "./archive-reader.js";
 export type { Inspection, PutResult, Tombstone } from "./action-cache.js";
 export type { BlobWriter, StoredBlob } from "./blob-writer.js";
-export { actionKey, canonicalBytes, KEY_SCHEMA, resultDigest, type CanonicalValue } from "./canonical.js";
+export {
+  actionKey,
+  canonicalBytes,
+  KEY_SCHEMA,
+  resultDigest,
+  type CanonicalValue,
+} from "./canonical.js";
 export type { CaptureOptions } from "./capture.js";
 export type { CollectionReport } from "./collect.js";
 export type { CollectionPlan, CollectOptions, PlannedFile, PlannedRecord } from "./collect-plan.js";

@@ -24,7 +24,12 @@ export class Lease {
   /** Set when the store cannot be written: nothing is pinned, and nothing collects there either. */
   #isOff: boolean;
 
-  constructor(paths: StorePaths, locker: Locker, readOnly: boolean, warn: (message: string) => void) {
+  constructor(
+    paths: StorePaths,
+    locker: Locker,
+    readOnly: boolean,
+    warn: (message: string) => void,
+  ) {
     this.#paths = paths;
     this.#locker = locker;
     this.#isOff = readOnly;
@@ -72,7 +77,8 @@ export class Lease {
   }
 
   async close(): Promise<void> {
-    if (this.#hasTemporary) rmSync(`${this.#paths.tmp}/${this.#id}`, { recursive: true, force: true });
+    if (this.#hasTemporary)
+      rmSync(`${this.#paths.tmp}/${this.#id}`, { recursive: true, force: true });
     this.#hasTemporary = false;
     if (this.#fd === undefined) return;
     closeSync(this.#fd);
@@ -91,12 +97,18 @@ export class Lease {
     if (this.#fd !== undefined || this.#isOff) return this.#fd;
     try {
       mkdirSync(this.#paths.leases, { recursive: true });
-      this.#fd = openSync(this.#path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND, 0o600);
+      this.#fd = openSync(
+        this.#path,
+        constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND,
+        0o600,
+      );
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === "EROFS" || errno === "EACCES" || errno === "EPERM") {
         this.#isOff = true;
-        this.#warn(`Store "${this.#paths.root}" cannot be written (${errno}): what it holds is used, nothing is added`);
+        this.#warn(
+          `Store "${this.#paths.root}" cannot be written (${errno}): what it holds is used, nothing is added`,
+        );
         return undefined;
       }
       return storage("create", this.#path, () => {

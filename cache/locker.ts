@@ -7,7 +7,11 @@ export interface Locker {
    * Takes a lock on the file at `path`, which is created when absent. The kernel releases it when
    * this process dies. Resolves to undefined when `wait` is false and another process holds it.
    */
-  acquire(path: string, mode: "shared" | "exclusive", wait: boolean): Promise<LockHandle | undefined>;
+  acquire(
+    path: string,
+    mode: "shared" | "exclusive",
+    wait: boolean,
+  ): Promise<LockHandle | undefined>;
 }
 
 export interface LockHandle {

@@ -40,20 +40,32 @@ export class References {
     await this.#change((name) => !names.has(name), []);
   }
 
-  async #change(isKept: (name: string) => boolean, added: readonly (readonly [string, Descriptor])[]): Promise<void> {
+  async #change(
+    isKept: (name: string) => boolean,
+    added: readonly (readonly [string, Descriptor])[],
+  ): Promise<void> {
     this.#session.assertWritable(this.#session.paths.index);
     await this.#session.lease.hold();
     // Another process may be changing other names: read, change and write are one step.
-    const lock = await this.#session.locker.acquire(this.#session.paths.lock("references"), "exclusive", true);
+    const lock = await this.#session.locker.acquire(
+      this.#session.paths.lock("references"),
+      "exclusive",
+      true,
+    );
     try {
       const before = this.#read();
-      const foreign = before.filter((entry) => entry.annotations?.[REFERENCE_ANNOTATION] === undefined);
+      const foreign = before.filter(
+        (entry) => entry.annotations?.[REFERENCE_ANNOTATION] === undefined,
+      );
       const named = before.flatMap((entry) => {
         const name = entry.annotations?.[REFERENCE_ANNOTATION];
         return name !== undefined && isKept(name) ? [[name, entry] as const] : [];
       });
       const rows = [...named, ...added].sort(([a], [b]) => compareUtf8(a, b));
-      const manifests = [...foreign, ...rows.map(([name, descriptor]) => withName(descriptor, name))];
+      const manifests = [
+        ...foreign,
+        ...rows.map(([name, descriptor]) => withName(descriptor, name)),
+      ];
       // The names that a reference leads to must not be younger on disk than the reference.
       this.#session.syncNames();
       this.#session.replace(this.#session.paths.index, indexText(manifests));
@@ -71,7 +83,9 @@ export class References {
       if (manifests !== undefined) return manifests;
     }
     this.#session.quarantine(path, "index", "is not an OCI image index");
-    this.#session.warn(`Names of images are lost: "${path}" was not an OCI image index; they come back with the next build`);
+    this.#session.warn(
+      `Names of images are lost: "${path}" was not an OCI image index; they come back with the next build`,
+    );
     return [];
   }
 }

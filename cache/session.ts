@@ -2,7 +2,15 @@
  * What the parts of one opened store share: paths, lease, temporary names, the space reserve,
  * quarantine and generation. Decides when directories are synced and what happens on a full disk.
  */
-import { closeSync, lstatSync, mkdirSync, renameSync, rmSync, statfsSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  unlinkSync,
+} from "node:fs";
 import { basename, dirname } from "node:path";
 import { errnoOf, StorageError, storage } from "./errors.js";
 import {
@@ -139,7 +147,12 @@ export class Session {
       this.warn(`Damaged file "${path}" cannot be moved away: ${String(errnoOf(error))}`);
     }
     try {
-      replaceFile(`${place}/why.json`, Buffer.from(`${JSON.stringify({ path, problem, time, what })}\n`), this.temporaryPath(), false);
+      replaceFile(
+        `${place}/why.json`,
+        Buffer.from(`${JSON.stringify({ path, problem, time, what })}\n`),
+        this.temporaryPath(),
+        false,
+      );
       this.bumpGeneration();
     } catch (error) {
       this.warn(`Quarantine "${place}" cannot be completed: ${String(errnoOf(error))}`);
@@ -162,7 +175,11 @@ export class Session {
     this.#hasReserve = true;
     try {
       const { bavail, bsize } = statfsSync(this.paths.own);
-      if (bavail * bsize < RESERVE_FROM_BYTES || lstatSync(this.paths.reserve, { throwIfNoEntry: false }) !== undefined) return;
+      if (
+        bavail * bsize < RESERVE_FROM_BYTES ||
+        lstatSync(this.paths.reserve, { throwIfNoEntry: false }) !== undefined
+      )
+        return;
       const fd = createExclusive(this.paths.reserve);
       try {
         writeFully(fd, Buffer.alloc(RESERVE_BYTES));

@@ -66,12 +66,16 @@ export async function openStore(root: string, options: StoreOptions): Promise<St
 function prepare(session: Session): void {
   const { paths, readOnly } = session;
   const stats = storage("open", paths.root, () => lstatSync(paths.root, { throwIfNoEntry: false }));
-  if (stats !== undefined && !stats.isDirectory() && !stats.isSymbolicLink()) throw new StoreFormatError(paths.root, "it is not a directory");
+  if (stats !== undefined && !stats.isDirectory() && !stats.isSymbolicLink())
+    throw new StoreFormatError(paths.root, "it is not a directory");
   const format = readSmallFile(paths.format, 4096);
   const text = Buffer.isBuffer(format) ? format.toString("latin1") : undefined;
   const version = text === undefined ? undefined : /^kmips store ([1-9][0-9]*)\n/.exec(text)?.[1];
   if (version !== undefined && Number(version) > STORE_FORMAT) {
-    throw new StoreFormatError(paths.root, `it has format ${version}, this kmips knows ${STORE_FORMAT}; a newer kmips wrote it`);
+    throw new StoreFormatError(
+      paths.root,
+      `it has format ${version}, this kmips knows ${STORE_FORMAT}; a newer kmips wrote it`,
+    );
   }
   if (readOnly || text === FORMAT_TEXT) return;
   if (format !== undefined) session.quarantine(paths.format, "format", "is not a format line");
@@ -79,12 +83,14 @@ function prepare(session: Session): void {
     for (const directory of paths.skeleton()) mkdirSync(directory, { recursive: true });
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno === "ENOTDIR" || errno === "EEXIST") throw new StoreFormatError(paths.root, "a part of it is not a directory");
+    if (errno === "ENOTDIR" || errno === "EEXIST")
+      throw new StoreFormatError(paths.root, "a part of it is not a directory");
     storage("create store", paths.root, () => {
       throw error;
     });
   }
-  if (readSmallFile(paths.ociLayout, 4096) === undefined) session.replace(paths.ociLayout, OCI_LAYOUT);
+  if (readSmallFile(paths.ociLayout, 4096) === undefined)
+    session.replace(paths.ociLayout, OCI_LAYOUT);
   if (readSmallFile(paths.index, 0) === undefined) session.replace(paths.index, indexText([]));
   // Last: a store without it is prepared again.
   session.replace(paths.format, FORMAT_TEXT);
@@ -208,7 +214,10 @@ export class Store {
    *
    * @throws ArchiveError naming the entry that is malformed, hostile or of no use in a tree.
    */
-  importArchive(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: ImportOptions): Promise<StoredBlob> {
+  importArchive(
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options?: ImportOptions,
+  ): Promise<StoredBlob> {
     return importArchive(this.#session, this.#trees, chunks, options);
   }
 

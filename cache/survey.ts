@@ -47,14 +47,21 @@ function namesIn(directory: string): string[] {
 
 /** All files below a directory, at any depth. Links are listed, not followed. */
 export function listDeep(directory: string): Listed[] {
-  return list(directory).flatMap((item) => (item.stats.isDirectory() ? listDeep(item.path) : [item]));
+  return list(directory).flatMap((item) =>
+    item.stats.isDirectory() ? listDeep(item.path) : [item],
+  );
 }
 
 /** Every file that has a blob's name, and the names of what does not. */
-export function surveyBlobs(session: Session): { blobs: (Listed & { digest: Digest })[]; foreign: string[] } {
+export function surveyBlobs(session: Session): {
+  blobs: (Listed & { digest: Digest })[];
+  foreign: string[];
+} {
   const listed = list(session.paths.blobs);
   return {
-    blobs: listed.filter(({ name }) => HEX.test(name)).map((item) => ({ ...item, digest: `sha256:${item.name}` as const })),
+    blobs: listed
+      .filter(({ name }) => HEX.test(name))
+      .map((item) => ({ ...item, digest: `sha256:${item.name}` as const })),
     foreign: listed.filter(({ name }) => !HEX.test(name)).map(({ path }) => path),
   };
 }
@@ -84,7 +91,10 @@ export function surveyActions(session: Session): {
 }
 
 /** Every checkout by the tree it was made of: its directory, its manifest or both. */
-export function surveyCheckouts(session: Session): { trees: Map<Digest, Listed[]>; foreign: string[] } {
+export function surveyCheckouts(session: Session): {
+  trees: Map<Digest, Listed[]>;
+  foreign: string[];
+} {
   const trees = new Map<Digest, Listed[]>();
   const foreign: string[] = [];
   for (const item of list(session.paths.checkouts)) {

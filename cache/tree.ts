@@ -105,10 +105,12 @@ export class TreeStore {
       byPath.set(entry.path, entry);
     }
     for (const path of [...byPath.keys()]) {
-      for (let up = parentOf(path); up !== "" && !byPath.has(up); up = parentOf(up)) byPath.set(up, { path: up, type: "directory" });
+      for (let up = parentOf(path); up !== "" && !byPath.has(up); up = parentOf(up))
+        byPath.set(up, { path: up, type: "directory" });
     }
     const writer = this.writer();
-    for (const path of [...byPath.keys()].sort(compareUtf8)) writer.add(byPath.get(path) as EntryInput);
+    for (const path of [...byPath.keys()].sort(compareUtf8))
+      writer.add(byPath.get(path) as EntryInput);
     return writer.commit();
   }
 
@@ -158,14 +160,20 @@ export class TreeStore {
     this.visit(tree, {
       entry: (entry, offset) => {
         finish();
-        if (entry.type === "file" && entry.size > 0) current = { entry, offset, digest: new DigestStream() };
-        else index.set(entry.path, { entry: entry.type === "file" ? { ...entry, digest: digestOf("") } : entry, offset });
+        if (entry.type === "file" && entry.size > 0)
+          current = { entry, offset, digest: new DigestStream() };
+        else
+          index.set(entry.path, {
+            entry: entry.type === "file" ? { ...entry, digest: digestOf("") } : entry,
+            offset,
+          });
       },
       data: (chunk) => current?.digest.update(chunk),
     });
     finish();
     const oldest = this.#indexes.keys().next();
-    if (this.#indexes.size >= KEPT_INDEXES && oldest.done !== true) this.#indexes.delete(oldest.value);
+    if (this.#indexes.size >= KEPT_INDEXES && oldest.done !== true)
+      this.#indexes.delete(oldest.value);
     this.#indexes.set(tree, index);
     return index;
   }
@@ -177,7 +185,7 @@ export class TreeStore {
     try {
       const digest = new DigestStream();
       const buffer = Buffer.allocUnsafe(Math.min(CHUNK, entry.size));
-      for (let done = 0; done < entry.size; ) {
+      for (let done = 0; done < entry.size;) {
         const part = buffer.subarray(0, Math.min(buffer.byteLength, entry.size - done));
         const count = readFully(file.fd, part, offset + done);
         digest.update(part.subarray(0, count));

@@ -59,21 +59,31 @@ export interface VerifyParts {
 const TURN_BYTES = 64 * 1024 * 1024;
 
 /** Verifies every blob, record, checkout and reference. Needs the store writable to quarantine. */
-export async function verifyStore(parts: VerifyParts, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verifyStore(
+  parts: VerifyParts,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
   const { session, blobs, actions, references } = parts;
   const damaged: Damage[] = [];
   const progress = new Progress(options);
   const found = surveyBlobs(session);
   for (const { digest, path, stats } of found.blobs) {
     const problem = blobs.check(digest);
-    if (problem !== undefined && problem !== "is not in the store") damaged.push({ what: "blob", name: digest, path, problem });
+    if (problem !== undefined && problem !== "is not in the store")
+      damaged.push({ what: "blob", name: digest, path, problem });
     await progress.add(stats.size);
   }
   const listed = surveyActions(session);
   const incomplete: Digest[] = [];
   for (const { key, path, stats } of listed.records) {
     const { state } = actions.inspect(key);
-    if (state === "corrupt") damaged.push({ what: "record", name: key, path, problem: "is not the record of this key as it was written" });
+    if (state === "corrupt")
+      damaged.push({
+        what: "record",
+        name: key,
+        path,
+        problem: "is not the record of this key as it was written",
+      });
     if (state === "incomplete") incomplete.push(key);
     await progress.add(stats.size);
   }
@@ -90,7 +100,13 @@ export async function verifyStore(parts: VerifyParts, options: VerifyOptions = {
     session.bumpGeneration();
   }
   for (const [name, { digest, size }] of references.all()) {
-    if (!blobs.looksPresent(digest, size)) damaged.push({ what: "reference", name, path: session.paths.index, problem: `leads to ${digest}, which is missing` });
+    if (!blobs.looksPresent(digest, size))
+      damaged.push({
+        what: "reference",
+        name,
+        path: session.paths.index,
+        problem: `leads to ${digest}, which is missing`,
+      });
   }
   return {
     blobs: found.blobs.length,
@@ -104,18 +120,28 @@ export async function verifyStore(parts: VerifyParts, options: VerifyOptions = {
 }
 
 /** What is wrong with a checkout, compared file by file with its tree. */
-async function checkoutProblem({ session, trees, checkouts }: VerifyParts, tree: Digest, progress: Progress): Promise<string | undefined> {
+async function checkoutProblem(
+  { session, trees, checkouts }: VerifyParts,
+  tree: Digest,
+  progress: Progress,
+): Promise<string | undefined> {
   if (!checkouts.isIntact(tree)) return "does not match its manifest";
   try {
     const root = session.paths.checkout(tree);
     const entries = trees.list(tree);
-    const expected = new Map(entries.filter(({ type }) => type !== "directory").map((entry) => [entry.path, entry]));
+    const expected = new Map(
+      entries.filter(({ type }) => type !== "directory").map((entry) => [entry.path, entry]),
+    );
     for (const { path, stats } of listDeep(root)) {
       const relative = path.slice(root.length + 1);
       const entry = expected.get(relative);
       expected.delete(relative);
       if (entry === undefined) return `holds "${relative}", which its tree does not`;
-      if (entry.target !== undefined ? readTarget(path, stats) !== entry.target : fileDigest(path) !== entry.digest) {
+      if (
+        entry.target !== undefined
+          ? readTarget(path, stats) !== entry.target
+          : fileDigest(path) !== entry.digest
+      ) {
         return `holds another "${relative}" than its tree`;
       }
       await progress.add(stats.size);
@@ -123,7 +149,8 @@ async function checkoutProblem({ session, trees, checkouts }: VerifyParts, tree:
     const [lost] = expected.keys();
     return lost === undefined ? undefined : `lacks "${lost}"`;
   } catch (error) {
-    if (error instanceof MissingBlobError || error instanceof CorruptBlobError) return `has no sound tree: ${error.message}`;
+    if (error instanceof MissingBlobError || error instanceof CorruptBlobError)
+      return `has no sound tree: ${error.message}`;
     throw error;
   }
 }
@@ -138,7 +165,8 @@ function fileDigest(path: string): Digest | undefined {
   try {
     const digest = new DigestStream();
     const buffer = Buffer.allocUnsafe(Math.min(1024 * 1024, Math.max(1, file.stats.size)));
-    for (let count = readSync(file.fd, buffer); count > 0; count = readSync(file.fd, buffer)) digest.update(buffer.subarray(0, count));
+    for (let count = readSync(file.fd, buffer); count > 0; count = readSync(file.fd, buffer))
+      digest.update(buffer.subarray(0, count));
     return digest.digest();
   } catch (error) {
     if (errnoOf(error) === "EIO") return undefined;

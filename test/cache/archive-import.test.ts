@@ -43,7 +43,11 @@ describe("Store.importArchive()", () => {
     const captured = store.captureTree(directory);
     for (const format of ["gnu", "posix", "ustar"]) {
       if (format === "ustar") execFileSync("rm", [join(directory, "deep", "er", "n".repeat(200))]);
-      const archive = execFileSync("tar", [`--format=${format}`, "-C", dirname(directory), "-cf", "-", "pkg"], { maxBuffer: 1 << 26 });
+      const archive = execFileSync(
+        "tar",
+        [`--format=${format}`, "-C", dirname(directory), "-cf", "-", "pkg"],
+        { maxBuffer: 1 << 26 },
+      );
       const expected = format === "ustar" ? store.captureTree(directory) : captured;
       expect(await store.importArchive([archive], { strip: 1 })).toEqual(expected);
     }
@@ -51,9 +55,15 @@ describe("Store.importArchive()", () => {
 
   it("does not depend on the order of entries or the size of chunks", async () => {
     const { store } = await makeRig();
-    const entries: Crafted[] = [{ name: "b/x", content: "x" }, { name: "a", content: "a".repeat(2000) }, { name: "b/", type: "directory" }];
+    const entries: Crafted[] = [
+      { name: "b/x", content: "x" },
+      { name: "a", content: "a".repeat(2000) },
+      { name: "b/", type: "directory" },
+    ];
     const [one, two] = [await tarOf(entries), await tarOf([...entries].reverse())];
-    const pieces = Array.from({ length: Math.ceil(two.byteLength / 333) }, (_, index) => two.subarray(index * 333, (index + 1) * 333));
+    const pieces = Array.from({ length: Math.ceil(two.byteLength / 333) }, (_, index) =>
+      two.subarray(index * 333, (index + 1) * 333),
+    );
     expect(await store.importArchive([one])).toEqual(await store.importArchive(pieces));
     expect(pathsOf(store, await store.importArchive([one]))).toEqual(["a", "b", "b/x"]);
   });
@@ -63,20 +73,60 @@ describe("Store.importArchive()", () => {
     ["a path that climbs later", [{ name: "a/../../evil", content: "x" }]],
     ["an absolute path", [{ name: "/evil", content: "x" }]],
     ["a PAX path that climbs", [{ name: "good", content: "x", pax: { path: "../evil" } }]],
-    ["a name twice", [{ name: "a", content: "1" }, { name: "a", content: "2" }]],
-    ["a name twice in two spellings", [{ name: "a", content: "1" }, { name: "./a", content: "2" }]],
-    ["a file through a link", [{ name: "l", type: "symlink", linkname: "/tmp" }, { name: "l/evil", content: "x" }]],
-    ["a file through a link inside", [{ name: "d/", type: "directory" }, { name: "l", type: "symlink", linkname: "d" }, { name: "l/f", content: "x" }]],
+    [
+      "a name twice",
+      [
+        { name: "a", content: "1" },
+        { name: "a", content: "2" },
+      ],
+    ],
+    [
+      "a name twice in two spellings",
+      [
+        { name: "a", content: "1" },
+        { name: "./a", content: "2" },
+      ],
+    ],
+    [
+      "a file through a link",
+      [
+        { name: "l", type: "symlink", linkname: "/tmp" },
+        { name: "l/evil", content: "x" },
+      ],
+    ],
+    [
+      "a file through a link inside",
+      [
+        { name: "d/", type: "directory" },
+        { name: "l", type: "symlink", linkname: "d" },
+        { name: "l/f", content: "x" },
+      ],
+    ],
     ["a link to an absolute path", [{ name: "l", type: "symlink", linkname: "/etc/passwd" }]],
     ["a link that climbs", [{ name: "d/l", type: "symlink", linkname: "../../x" }]],
     ["a hard link to outside", [{ name: "l", type: "link", linkname: "/etc/passwd" }]],
-    ["a hard link to what is not there", [{ name: "l", type: "link", linkname: "later" }, { name: "later", content: "x" }]],
-    ["a hard link to a link", [{ name: "s", type: "symlink", linkname: "x" }, { name: "l", type: "link", linkname: "s" }]],
+    [
+      "a hard link to what is not there",
+      [
+        { name: "l", type: "link", linkname: "later" },
+        { name: "later", content: "x" },
+      ],
+    ],
+    [
+      "a hard link to a link",
+      [
+        { name: "s", type: "symlink", linkname: "x" },
+        { name: "l", type: "link", linkname: "s" },
+      ],
+    ],
     ["a device", [{ name: "d", type: "character-device" }]],
     ["a pipe", [{ name: "p", type: "fifo" }]],
     ["a NUL in a PAX path", [{ name: "good", content: "x", pax: { path: "a\0b" } }]],
     ["two sizes", [{ name: "a", content: "x", pax: { size: "513" } }]],
-    ["a sparse file", [{ name: "a", content: "x", pax: { "GNU.sparse.major": "1", "GNU.sparse.minor": "0" } }]],
+    [
+      "a sparse file",
+      [{ name: "a", content: "x", pax: { "GNU.sparse.major": "1", "GNU.sparse.minor": "0" } }],
+    ],
   ];
   it.each(hostile)("refuses %s, and writes nothing outside", async (_name, entries) => {
     const { store } = await makeRig();
@@ -88,21 +138,34 @@ describe("Store.importArchive()", () => {
 
   it("refuses an entry after the end marker, which tar-stream would hand out", async () => {
     const { store } = await makeRig();
-    const [one, two] = [await tarOf([{ name: "a", content: "a" }]), await tarOf([{ name: "b", content: "b" }])];
-    await expect(store.importArchive([Buffer.concat([one, two])])).rejects.toThrow("there are bytes after its end");
+    const [one, two] = [
+      await tarOf([{ name: "a", content: "a" }]),
+      await tarOf([{ name: "b", content: "b" }]),
+    ];
+    await expect(store.importArchive([Buffer.concat([one, two])])).rejects.toThrow(
+      "there are bytes after its end",
+    );
   });
 
   it("refuses an archive cut short anywhere", async () => {
     const { store } = await makeRig();
-    const archive = await tarOf([{ name: "a", content: "a".repeat(700) }, { name: "b", content: "b" }]);
+    const archive = await tarOf([
+      { name: "a", content: "a".repeat(700) },
+      { name: "b", content: "b" },
+    ]);
     for (let length = 0; length < archive.byteLength; length += 256) {
-      await expect(store.importArchive([archive.subarray(0, length)])).rejects.toThrow(ArchiveError);
+      await expect(store.importArchive([archive.subarray(0, length)])).rejects.toThrow(
+        ArchiveError,
+      );
     }
   });
 
   it("refuses what unpacks to more than the limit", async () => {
     const { store } = await makeRig();
-    const archive = await tarOf([{ name: "a", content: "a".repeat(700) }, { name: "b", content: "b" }]);
+    const archive = await tarOf([
+      { name: "a", content: "a".repeat(700) },
+      { name: "b", content: "b" },
+    ]);
     await expect(store.importArchive([archive], { limitBytes: 600 })).rejects.toThrow(ArchiveError);
     await expect(store.importArchive([archive], { limitEntries: 1 })).rejects.toThrow(ArchiveError);
   });

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { actionKey, canonicalBytes, compareUtf8, digestOf, resultDigest, type CanonicalValue, type Field } from "../../cache/index.js";
+import {
+  actionKey,
+  canonicalBytes,
+  compareUtf8,
+  digestOf,
+  resultDigest,
+  type CanonicalValue,
+  type Field,
+} from "../../cache/index.js";
 
 const text = fc.string({ unit: "grapheme" });
 const value: fc.Arbitrary<CanonicalValue> = fc.letrec<{ value: CanonicalValue }>((tie) => ({
@@ -8,7 +16,9 @@ const value: fc.Arbitrary<CanonicalValue> = fc.letrec<{ value: CanonicalValue }>
     { maxDepth: 4 },
     text,
     fc.constantFrom("", "a", "ab", "__proto__", "10", "9", "s", "\0"),
-    fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => (number === 0 ? 0 : number)),
+    fc
+      .double({ noNaN: true, noDefaultInfinity: true })
+      .map((number) => (number === 0 ? 0 : number)),
     fc.integer({ min: -3, max: 3 }),
     fc.boolean(),
     fc.constant(null),
@@ -39,16 +49,49 @@ describe("canonicalBytes()", () => {
   });
 
   it("does not depend on the order of a map's entries", () => {
-    expect(canonicalBytes({ b: 1, a: 2, 10: 3, 9: 4 })).toEqual(canonicalBytes(new Map([["9", 4], ["a", 2], ["10", 3], ["b", 1]])));
+    expect(canonicalBytes({ b: 1, a: 2, 10: 3, 9: 4 })).toEqual(
+      canonicalBytes(
+        new Map([
+          ["9", 4],
+          ["a", 2],
+          ["10", 3],
+          ["b", 1],
+        ]),
+      ),
+    );
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, "\ud800", undefined, () => 1, 1n])("refuses %s, which has no canonical form", (wrong) => {
-    expect(() => canonicalBytes(wrong as CanonicalValue)).toThrow(TypeError);
-  });
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, "\ud800", undefined, () => 1, 1n])(
+    "refuses %s, which has no canonical form",
+    (wrong) => {
+      expect(() => canonicalBytes(wrong as CanonicalValue)).toThrow(TypeError);
+    },
+  );
 
   it("tells concatenations, types and absence apart", () => {
-    const values: CanonicalValue[] = [["a", "b"], ["ab"], ["a", ["b"]], "ab", ["", "ab"], [], "", {}, null, false, 0, "0", { a: "" }, { "": "a" }, [["a"], "b"], "a\0b", "é", "e\u0301"];
-    expect(new Set(values.map((each) => canonicalBytes(each).toString("hex"))).size).toBe(values.length);
+    const values: CanonicalValue[] = [
+      ["a", "b"],
+      ["ab"],
+      ["a", ["b"]],
+      "ab",
+      ["", "ab"],
+      [],
+      "",
+      {},
+      null,
+      false,
+      0,
+      "0",
+      { a: "" },
+      { "": "a" },
+      [["a"], "b"],
+      "a\0b",
+      "é",
+      "e\u0301",
+    ];
+    expect(new Set(values.map((each) => canonicalBytes(each).toString("hex"))).size).toBe(
+      values.length,
+    );
   });
 });
 
@@ -73,7 +116,14 @@ describe("resultDigest()", () => {
   });
 
   it("changes with name, content and executable bit", () => {
-    const digests = [[a], [b], [a, b], [{ ...a, digest: b.digest }], [{ ...a, executable: true }], []].map((outputs) => resultDigest(outputs));
+    const digests = [
+      [a],
+      [b],
+      [a, b],
+      [{ ...a, digest: b.digest }],
+      [{ ...a, executable: true }],
+      [],
+    ].map((outputs) => resultDigest(outputs));
     expect(new Set(digests).size).toBe(digests.length);
   });
 
@@ -85,7 +135,16 @@ describe("resultDigest()", () => {
 describe("actionKey()", () => {
   const base: Field[] = [
     { name: "argv", value: { type: "list", items: ["go", "build"] } },
-    { name: "env", value: { type: "map", entries: [["A", "1"], ["B", "2"]] } },
+    {
+      name: "env",
+      value: {
+        type: "map",
+        entries: [
+          ["A", "1"],
+          ["B", "2"],
+        ],
+      },
+    },
     { name: "source", value: { type: "blob", digest: digestOf("source"), size: 6 } },
     { name: "version", value: { type: "text", text: "v1" } },
   ];
@@ -103,7 +162,17 @@ describe("actionKey()", () => {
       ["go", 1, edit("argv", { type: "list", items: ["gobuild"] })],
       ["go", 1, edit("argv", { type: "list", items: ["build", "go"] })],
       ["go", 1, edit("argv", { type: "text", text: "go" })],
-      ["go", 1, edit("env", { type: "map", entries: [["A", "2"], ["B", "1"]] })],
+      [
+        "go",
+        1,
+        edit("env", {
+          type: "map",
+          entries: [
+            ["A", "2"],
+            ["B", "1"],
+          ],
+        }),
+      ],
       ["go", 1, edit("source", { type: "blob", digest: digestOf("other"), size: 6 })],
       ["go", 1, edit("source", { type: "text", text: digestOf("source") })],
     ];
@@ -115,7 +184,9 @@ describe("actionKey()", () => {
   });
 
   it("stays as it is from release to release", () => {
-    expect(actionKey("go", 1, base)).toMatchInlineSnapshot(`"sha256:e7e07063a49b9804db27427ad4dced2b36e6115771393f6862e5cd24f5a27683"`);
+    expect(actionKey("go", 1, base)).toMatchInlineSnapshot(
+      `"sha256:e7e07063a49b9804db27427ad4dced2b36e6115771393f6862e5cd24f5a27683"`,
+    );
   });
 
   function edit(name: string, value: Field["value"]): Field[] {
@@ -129,7 +200,13 @@ function sameValue(a: CanonicalValue, b: CanonicalValue): boolean {
 
 function plain(value: CanonicalValue): unknown {
   if (Array.isArray(value)) return ["list", ...value.map(plain)];
-  if (value instanceof Map) return ["map", [...value].sort(([a], [b]) => compareUtf8(a, b)).map(([name, item]) => [name, plain(item as CanonicalValue)])];
+  if (value instanceof Map) {
+    const entries = [...(value as ReadonlyMap<string, CanonicalValue>)];
+    return [
+      "map",
+      entries.sort(([a], [b]) => compareUtf8(a, b)).map(([name, item]) => [name, plain(item)]),
+    ];
+  }
   return value;
 }
 

@@ -1,16 +1,37 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ClockSkewError, digestOf, hexOf, MEDIA_TYPES, StoreBusyError, type ActionRecord, type Digest, type Store } from "../../cache/index.js";
+import {
+  ClockSkewError,
+  digestOf,
+  hexOf,
+  MEDIA_TYPES,
+  StoreBusyError,
+  type ActionRecord,
+  type Digest,
+  type Store,
+} from "../../cache/index.js";
 import { makeRecord, makeRig, type Rig } from "./support/rig.js";
 
 const ALL = { olderThanMs: 0, graceMs: 0 } as const;
 const DAY_MS = 86_400_000;
 
 /** A store whose records were all written by a process that is gone. */
-async function makeLeftStore(count: number): Promise<Rig & { records: ActionRecord[]; collector: Store }> {
+async function makeLeftStore(
+  count: number,
+): Promise<Rig & { records: ActionRecord[]; collector: Store }> {
   const rig = await makeRig();
-  const records = [...Array(count).keys()].map((index) => makeRecord(rig.store, `node-${index}`, `${index}`.repeat(1000)));
+  const records = [...Array(count).keys()].map((index) =>
+    makeRecord(rig.store, `node-${index}`, `${index}`.repeat(1000)),
+  );
   for (const record of records) rig.store.putAction(record);
   await rig.store.close();
   return { ...rig, records, collector: await rig.open() };
@@ -30,7 +51,10 @@ describe("Store.collect()", () => {
     const { collector, records } = await makeLeftStore(4);
     const kept = records.slice(0, 2);
     const report = await collector.collect({ ...ALL, roots: kept.map(({ key }) => key) });
-    expect(report.records.map(({ address }) => address).sort()).toEqual(["component.node-2", "component.node-3"]);
+    expect(report.records.map(({ address }) => address).sort()).toEqual([
+      "component.node-2",
+      "component.node-3",
+    ]);
     expect(blobsIn(collector)).toEqual(kept.map(({ closure }) => hexOf(closure[0]!)).sort());
     for (const { key } of kept) expect(collector.getAction(key)).toBeDefined();
     expect((await collector.verifyStore()).incomplete).toEqual([]);
@@ -58,7 +82,9 @@ describe("Store.collect()", () => {
     expect(builder.has(records[1]!.closure[0]!)).toBe(true);
     await collector.collect(ALL);
     expect(builder.getAction(records[0]!.key)).toBeDefined();
-    expect(blobsIn(collector)).toEqual([records[0]!, records[1]!].map(({ closure }) => hexOf(closure[0]!)).sort());
+    expect(blobsIn(collector)).toEqual(
+      [records[0]!, records[1]!].map(({ closure }) => hexOf(closure[0]!)).sort(),
+    );
     await builder.close();
     await collector.collect(ALL);
     expect(blobsIn(collector)).toEqual([]);
@@ -83,10 +109,25 @@ describe("Store.collect()", () => {
     const layer = { mediaType: MEDIA_TYPES.layer, digest: store.putBytes("layer"), size: 5 };
     const config = { mediaType: MEDIA_TYPES.config, digest: store.putBytes("{}"), size: 2 };
     const text = JSON.stringify({ schemaVersion: 2, config, layers: [layer] });
-    const manifest = { mediaType: MEDIA_TYPES.manifest, digest: store.putBytes(text), size: text.length };
+    const manifest = {
+      mediaType: MEDIA_TYPES.manifest,
+      digest: store.putBytes(text),
+      size: text.length,
+    };
     const indexText = JSON.stringify({ schemaVersion: 2, manifests: [manifest] });
     store.putBytes("orphan");
-    await store.setReferences(new Map([["a:1", { mediaType: MEDIA_TYPES.index, digest: store.putBytes(indexText), size: indexText.length }]]));
+    await store.setReferences(
+      new Map([
+        [
+          "a:1",
+          {
+            mediaType: MEDIA_TYPES.index,
+            digest: store.putBytes(indexText),
+            size: indexText.length,
+          },
+        ],
+      ]),
+    );
     await store.close();
     const collector = await open();
     const report = await collector.collect(ALL);
@@ -99,10 +140,17 @@ describe("Store.collect()", () => {
     use(collector, records[0]!, 40);
     use(collector, records[1]!, 20);
     const report = await collector.collect({ olderThanMs: 30 * DAY_MS, graceMs: 0 });
-    expect(report.records.map(({ key, reason }) => [key, reason])).toEqual([[records[0]!.key, "unused for 30 days"]]);
+    expect(report.records.map(({ key, reason }) => [key, reason])).toEqual([
+      [records[0]!.key, "unused for 30 days"],
+    ]);
     expect(collector.inspectAction(records[0]!.key)).toMatchObject({
       state: "absent",
-      tombstone: { key: records[0]!.key, address: "component.node-0", kind: "component", reason: "unused for 30 days" },
+      tombstone: {
+        key: records[0]!.key,
+        address: "component.node-0",
+        kind: "component",
+        reason: "unused for 30 days",
+      },
     });
     expect(collector.getAction(records[1]!.key)).toBeDefined();
   });
@@ -113,7 +161,10 @@ describe("Store.collect()", () => {
     const { storeBytes } = await collector.planCollection({ graceMs: 0 });
     const maxBytes = storeBytes - 3000;
     const report = await collector.collect({ maxBytes, graceMs: 0 });
-    expect(report.records.map(({ address }) => address)).toEqual(["component.node-0", "component.node-1"]);
+    expect(report.records.map(({ address }) => address)).toEqual([
+      "component.node-0",
+      "component.node-1",
+    ]);
     expect(report.storeBytes - report.freedBytes).toBeLessThanOrEqual(maxBytes);
     expect(report.overBytes).toBe(0);
     expect(collector.inspectAction(records[0]!.key).tombstone?.reason).toMatch(/^the cap of /);
@@ -121,7 +172,11 @@ describe("Store.collect()", () => {
 
   it("never evicts a root for the cap, and says how far it is over", async () => {
     const { collector, records } = await makeLeftStore(2);
-    const report = await collector.collect({ maxBytes: 10, graceMs: 0, roots: records.map(({ key }) => key) });
+    const report = await collector.collect({
+      maxBytes: 10,
+      graceMs: 0,
+      roots: records.map(({ key }) => key),
+    });
     expect(report.records).toEqual([]);
     expect(report.overBytes).toBeGreaterThan(1000);
   });

@@ -1,4 +1,13 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { digestOf, FileIndex } from "../../cache/index.js";
@@ -69,7 +78,8 @@ describe("FileIndex", () => {
     const files = await FileIndex.open(index);
     mkdirSync(`${file}.d`);
     symlinkSync(file, `${file}.l`);
-    for (const path of [`${file}.d`, `${file}.l`, `${file}.absent`, join(file, "below")]) expect(files.digest(path)).toBeUndefined();
+    for (const path of [`${file}.d`, `${file}.l`, `${file}.absent`, join(file, "below")])
+      expect(files.digest(path)).toBeUndefined();
   });
 
   it("sees another file under an old name", async () => {

@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { digestOf, hexOf, MEDIA_TYPES, openStore, StorageError, type Digest, type Store } from "../../cache/index.js";
+import {
+  digestOf,
+  hexOf,
+  MEDIA_TYPES,
+  openStore,
+  StorageError,
+  type Digest,
+  type Store,
+} from "../../cache/index.js";
 import { MemoryLocker } from "./support/memory-locker.js";
 import { recordOf } from "./support/records.js";
 import { makeRig, temporaryDirectory } from "./support/rig.js";
@@ -18,7 +26,9 @@ beforeAll(() => {
     bundle: true,
     platform: "node",
     format: "esm",
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
     write: false,
   });
   driver = built.outputFiles[0]!.text;
@@ -27,7 +37,9 @@ beforeAll(() => {
 function start(root: string, task: string, seed: string): ChildProcess {
   const path = join(temporaryDirectory(), "driver.mjs");
   writeFileSync(path, driver);
-  return spawn(process.execPath, [path, root, task, seed], { stdio: ["ignore", "pipe", "inherit"] });
+  return spawn(process.execPath, [path, root, task, seed], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
 }
 
 function ended(child: ChildProcess): Promise<number | null> {
@@ -98,31 +110,34 @@ describe("a full disk", () => {
   it.each([
     ["bytes", "size=2m"],
     ["inodes", "size=8m,nr_inodes=60"],
-  ])("of %s ends in ENOSPC, keeps no part of a blob, and works again with room", async (_what, options) => {
-    const path = mountSmall(options);
-    if (path === undefined) {
-      console.log("skipped: mounting a tmpfs needs root");
-      return;
-    }
-    const root = join(path, "store");
-    const store = await openPlain(root);
-    const stored: Digest[] = [];
-    let failure: unknown;
-    for (let index = 0; index < 100 && failure === undefined; index++) {
-      try {
-        stored.push(store.putBytes(Buffer.alloc(100_000, index)));
-      } catch (error) {
-        failure = error;
+  ])(
+    "of %s ends in ENOSPC, keeps no part of a blob, and works again with room",
+    async (_what, options) => {
+      const path = mountSmall(options);
+      if (path === undefined) {
+        console.log("skipped: mounting a tmpfs needs root");
+        return;
       }
-    }
-    expect(failure).toBeInstanceOf(StorageError);
-    expect(failure).toMatchObject({ errno: "ENOSPC" });
-    expect(readdirSync(store.paths.blobs).sort()).toEqual(stored.map(hexOf).sort());
-    expect(readdirSync(join(store.paths.tmp, readdirSync(store.paths.tmp)[0]!))).toEqual([]);
-    expect((await store.verifyStore()).damaged).toEqual([]);
-    execFileSync("rm", [store.blobPath(stored.pop()!), store.blobPath(stored.pop()!)]);
-    expect(store.readBytes(store.putBytes("room again")).toString()).toBe("room again");
-  });
+      const root = join(path, "store");
+      const store = await openPlain(root);
+      const stored: Digest[] = [];
+      let failure: unknown;
+      for (let index = 0; index < 100 && failure === undefined; index++) {
+        try {
+          stored.push(store.putBytes(Buffer.alloc(100_000, index)));
+        } catch (error) {
+          failure = error;
+        }
+      }
+      expect(failure).toBeInstanceOf(StorageError);
+      expect(failure).toMatchObject({ errno: "ENOSPC" });
+      expect(readdirSync(store.paths.blobs).sort()).toEqual(stored.map(hexOf).sort());
+      expect(readdirSync(join(store.paths.tmp, readdirSync(store.paths.tmp)[0]!))).toEqual([]);
+      expect((await store.verifyStore()).damaged).toEqual([]);
+      execFileSync("rm", [store.blobPath(stored.pop()!), store.blobPath(stored.pop()!)]);
+      expect(store.readBytes(store.putBytes("room again")).toString()).toBe("room again");
+    },
+  );
 
   it("frees the reserve before it gives up", async () => {
     const path = mountSmall("size=160m");
@@ -133,7 +148,8 @@ describe("a full disk", () => {
     const store = await openPlain(join(path, "store"));
     store.putBytes("the first write sets the reserve aside");
     expect(existsSync(store.paths.reserve)).toBe(true);
-    const free = Number(execFileSync("stat", ["-f", "-c", "%f", path], { encoding: "utf8" })) * 4096;
+    const free =
+      Number(execFileSync("stat", ["-f", "-c", "%f", path], { encoding: "utf8" })) * 4096;
     writeFileSync(join(path, "filler"), Buffer.alloc(free));
     const digest = store.putBytes(Buffer.alloc(1_000_000, "fits the reserve"));
     expect(existsSync(store.paths.reserve)).toBe(false);
@@ -153,16 +169,42 @@ describe("other tools", () => {
     const writer = store.treeWriter({ kind: "layer", mtime: 0 });
     writer.add({ path: "etc/motd", type: "file", content: Buffer.from("hello") });
     const layer = writer.commit();
-    const config = JSON.stringify({ architecture: "mips64le", os: "linux", rootfs: { type: "layers", diff_ids: [layer.digest] }, config: {} });
+    const config = JSON.stringify({
+      architecture: "mips64le",
+      os: "linux",
+      rootfs: { type: "layers", diff_ids: [layer.digest] },
+      config: {},
+    });
     const manifest = JSON.stringify({
       schemaVersion: 2,
       mediaType: MEDIA_TYPES.manifest,
-      config: { mediaType: MEDIA_TYPES.config, digest: store.putBytes(config), size: config.length },
+      config: {
+        mediaType: MEDIA_TYPES.config,
+        digest: store.putBytes(config),
+        size: config.length,
+      },
       layers: [{ mediaType: MEDIA_TYPES.layer, ...layer }],
     });
-    await store.setReferences(new Map([["etcd:3.3.15-0", { mediaType: MEDIA_TYPES.manifest, digest: store.putBytes(manifest), size: manifest.length }]]));
+    await store.setReferences(
+      new Map([
+        [
+          "etcd:3.3.15-0",
+          {
+            mediaType: MEDIA_TYPES.manifest,
+            digest: store.putBytes(manifest),
+            size: manifest.length,
+          },
+        ],
+      ]),
+    );
     const out = temporaryDirectory();
-    execFileSync("skopeo", ["copy", "--insecure-policy", "-q", `oci:${root}:etcd:3.3.15-0`, `dir:${out}`], { stdio: "inherit" });
-    expect(JSON.parse(readFileSync(join(out, "manifest.json"), "utf8"))).toMatchObject({ config: { size: config.length } });
+    execFileSync(
+      "skopeo",
+      ["copy", "--insecure-policy", "-q", `oci:${root}:etcd:3.3.15-0`, `dir:${out}`],
+      { stdio: "inherit" },
+    );
+    expect(JSON.parse(readFileSync(join(out, "manifest.json"), "utf8"))).toMatchObject({
+      config: { size: config.length },
+    });
   });
 });

@@ -1,7 +1,23 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { CorruptBlobError, digestOf, hexOf, MissingBlobError, openStore, StoreFormatError } from "../../cache/index.js";
+import {
+  CorruptBlobError,
+  digestOf,
+  hexOf,
+  MissingBlobError,
+  openStore,
+  StoreFormatError,
+} from "../../cache/index.js";
 import { storeContract } from "../contracts/store.contract.js";
 import { MemoryLocker } from "./support/memory-locker.js";
 import { makeRecord, makeRig, temporaryDirectory } from "./support/rig.js";
@@ -12,8 +28,13 @@ storeContract("a store without syncs", async () => (await makeRig()).store);
 describe("openStore()", () => {
   it("makes an OCI image layout", async () => {
     const { root } = await makeRig();
-    expect(JSON.parse(readFileSync(join(root, "oci-layout"), "utf8"))).toEqual({ imageLayoutVersion: "1.0.0" });
-    expect(JSON.parse(readFileSync(join(root, "index.json"), "utf8"))).toMatchObject({ schemaVersion: 2, manifests: [] });
+    expect(JSON.parse(readFileSync(join(root, "oci-layout"), "utf8"))).toEqual({
+      imageLayoutVersion: "1.0.0",
+    });
+    expect(JSON.parse(readFileSync(join(root, "index.json"), "utf8"))).toMatchObject({
+      schemaVersion: 2,
+      manifests: [],
+    });
   });
 
   it("refuses a store that a newer kmips wrote", async () => {
@@ -23,13 +44,16 @@ describe("openStore()", () => {
     await expect(open({ readOnly: true })).rejects.toThrow(StoreFormatError);
   });
 
-  it.each(["", "garbage", "kmips store 1"])("repairs a damaged format file %j and keeps the blobs", async (text) => {
-    const { store, open } = await makeRig();
-    const digest = store.putBytes("kept");
-    writeFileSync(store.paths.format, text);
-    expect((await open()).readBytes(digest).toString()).toBe("kept");
-    expect(readFileSync(store.paths.format, "utf8")).toBe("kmips store 1\n");
-  });
+  it.each(["", "garbage", "kmips store 1"])(
+    "repairs a damaged format file %j and keeps the blobs",
+    async (text) => {
+      const { store, open } = await makeRig();
+      const digest = store.putBytes("kept");
+      writeFileSync(store.paths.format, text);
+      expect((await open()).readBytes(digest).toString()).toBe("kept");
+      expect(readFileSync(store.paths.format, "utf8")).toBe("kmips store 1\n");
+    },
+  );
 
   it("refuses a root that is a file", async () => {
     const path = join(temporaryDirectory(), "file");
@@ -81,23 +105,32 @@ describe("a damaged blob", () => {
     ["a link in its place", (path) => (rmSync(path), symlinkSync("/etc/hostname", path))],
   ];
 
-  it.each(damages)("with %s is never read, goes to quarantine, and makes its record a miss", async (_name, damage) => {
-    const { store, open } = await makeRig();
-    const record = makeRecord(store, "etcd", "content and");
-    store.putAction(record);
-    const path = store.blobPath(record.closure[0]!);
-    chmodSync(path, 0o644);
-    damage(path);
-    const other = await open();
-    const before = other.generation();
-    expect(() => other.readBytes(record.closure[0]!)).toThrow(CorruptBlobError);
-    expect(() => other.readBytes(record.closure[0]!)).toThrow(MissingBlobError);
-    expect(other.generation()).not.toBe(before);
-    expect(other.getAction(record.key)).toBeUndefined();
-    expect(other.inspectAction(record.key)).toMatchObject({ state: "incomplete", missing: record.closure });
-    const [place] = readdirSync(store.paths.quarantine);
-    expect(readdirSync(join(store.paths.quarantine, place!)).sort()).toEqual(["data", "why.json"]);
-  });
+  it.each(damages)(
+    "with %s is never read, goes to quarantine, and makes its record a miss",
+    async (_name, damage) => {
+      const { store, open } = await makeRig();
+      const record = makeRecord(store, "etcd", "content and");
+      store.putAction(record);
+      const path = store.blobPath(record.closure[0]!);
+      chmodSync(path, 0o644);
+      damage(path);
+      const other = await open();
+      const before = other.generation();
+      expect(() => other.readBytes(record.closure[0]!)).toThrow(CorruptBlobError);
+      expect(() => other.readBytes(record.closure[0]!)).toThrow(MissingBlobError);
+      expect(other.generation()).not.toBe(before);
+      expect(other.getAction(record.key)).toBeUndefined();
+      expect(other.inspectAction(record.key)).toMatchObject({
+        state: "incomplete",
+        missing: record.closure,
+      });
+      const [place] = readdirSync(store.paths.quarantine);
+      expect(readdirSync(join(store.paths.quarantine, place!)).sort()).toEqual([
+        "data",
+        "why.json",
+      ]);
+    },
+  );
 
   it("is replaced when its bytes are stored again", async () => {
     const { store, open } = await makeRig();
@@ -142,13 +175,16 @@ describe("a damaged state file", () => {
     writeFileSync(join(root, "index.json"), "{");
     expect([...store.references()]).toEqual([]);
     expect(warnings).toHaveLength(1);
-    await store.setReferences(new Map([["a:1", { mediaType: "m", digest: digestOf("{}"), size: 2 }]]));
+    await store.setReferences(
+      new Map([["a:1", { mediaType: "m", digest: digestOf("{}"), size: 2 }]]),
+    );
     expect(store.references().size).toBe(1);
   });
 
   it("ignores what kmips did not write", async () => {
     const { store, open } = await makeRig();
-    for (const directory of store.paths.skeleton()) writeFileSync(join(directory, ".DS_Store"), "junk");
+    for (const directory of store.paths.skeleton())
+      writeFileSync(join(directory, ".DS_Store"), "junk");
     const other = await open();
     const record = makeRecord(other, "etcd");
     other.putAction(record);
@@ -172,12 +208,26 @@ describe("Store.verifyStore()", () => {
     for (const record of records.slice(6, 9)) flip(store.paths.action(record.key), 100);
     const other = await open();
     const report = await other.verifyStore();
-    expect(report.damaged.map(({ what }) => what)).toEqual([...Array(6).fill("blob"), ...Array(3).fill("record")]);
-    expect(report.damaged.map(({ name }) => name)).toEqual([
-      ...records.slice(0, 6).map(({ closure }) => closure[0]!).sort(),
-      ...records.slice(6, 9).map(({ key }) => key).sort(),
+    expect(report.damaged.map(({ what }) => what)).toEqual([
+      ...Array(6).fill("blob"),
+      ...Array(3).fill("record"),
     ]);
-    expect([...report.incomplete].sort()).toEqual(records.slice(0, 6).map(({ key }) => key).sort());
+    expect(report.damaged.map(({ name }) => name)).toEqual([
+      ...records
+        .slice(0, 6)
+        .map(({ closure }) => closure[0]!)
+        .sort(),
+      ...records
+        .slice(6, 9)
+        .map(({ key }) => key)
+        .sort(),
+    ]);
+    expect([...report.incomplete].sort()).toEqual(
+      records
+        .slice(0, 6)
+        .map(({ key }) => key)
+        .sort(),
+    );
     expect((await other.verifyStore()).damaged).toEqual([]);
     expect(records.slice(9).every(({ key }) => other.getAction(key) !== undefined)).toBe(true);
   });
@@ -195,7 +245,9 @@ describe("Store.verifyStore()", () => {
 
   it("names a reference that leads nowhere", async () => {
     const { store } = await makeRig();
-    await store.setReferences(new Map([["a:1", { mediaType: "m", digest: digestOf("gone"), size: 4 }]]));
+    await store.setReferences(
+      new Map([["a:1", { mediaType: "m", digest: digestOf("gone"), size: 4 }]]),
+    );
     expect((await store.verifyStore()).damaged).toMatchObject([{ what: "reference", name: "a:1" }]);
   });
 });

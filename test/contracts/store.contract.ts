@@ -8,13 +8,16 @@ import { makeRecord, temporaryDirectory } from "../cache/support/rig.js";
 
 export function storeContract(name: string, open: () => Promise<Store>): void {
   describe(`${name}: blobs`, () => {
-    it.each(["", "hello", "ünïcödé", "x".repeat(3 * 1024 * 1024 + 7)])("gives back the bytes it was given", async (text) => {
-      const store = await open();
-      const digest = store.putBytes(text);
-      expect(digest).toBe(digestOf(text));
-      expect(store.readBytes(digest).toString()).toBe(text);
-      expect(store.has(digest, Buffer.byteLength(text))).toBe(true);
-    });
+    it.each(["", "hello", "ünïcödé", "x".repeat(3 * 1024 * 1024 + 7)])(
+      "gives back the bytes it was given",
+      async (text) => {
+        const store = await open();
+        const digest = store.putBytes(text);
+        expect(digest).toBe(digestOf(text));
+        expect(store.readBytes(digest).toString()).toBe(text);
+        expect(store.has(digest, Buffer.byteLength(text))).toBe(true);
+      },
+    );
 
     it("stores the same bytes once, whoever brings them", async () => {
       const store = await open();
@@ -44,7 +47,9 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
 
     it("says no when a blob is larger than the reader's limit", async () => {
       const store = await open();
-      expect(() => store.readBytes(store.putBytes("12345"), 4)).toThrow(expect.objectContaining({ errno: "EFBIG" }));
+      expect(() => store.readBytes(store.putBytes("12345"), 4)).toThrow(
+        expect.objectContaining({ errno: "EFBIG" }),
+      );
     });
   });
 
@@ -83,13 +88,25 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
   });
 
   describe(`${name}: references`, () => {
-    const descriptor = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: digestOf("{}"), size: 2 };
+    const descriptor = {
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      digest: digestOf("{}"),
+      size: 2,
+    };
 
     it("adds, moves and removes names and leaves the others", async () => {
       const store = await open();
-      await store.setReferences(new Map([["b:1", descriptor], ["a:1", descriptor]]));
+      await store.setReferences(
+        new Map([
+          ["b:1", descriptor],
+          ["a:1", descriptor],
+        ]),
+      );
       await store.setReferences(new Map([["b:1", { ...descriptor, size: 3 }]]));
-      expect([...store.references()].map(([name, { size }]) => [name, size])).toEqual([["a:1", 2], ["b:1", 3]]);
+      expect([...store.references()].map(([name, { size }]) => [name, size])).toEqual([
+        ["a:1", 2],
+        ["b:1", 3],
+      ]);
       await store.removeReferences(new Set(["a:1"]));
       expect([...store.references().keys()]).toEqual(["b:1"]);
     });

@@ -14,7 +14,11 @@ export class MemoryLocker implements Locker {
   /** How often a lock was asked for: a store that only reads must not ask. */
   requests = 0;
 
-  async acquire(path: string, mode: "shared" | "exclusive", wait: boolean): Promise<LockHandle | undefined> {
+  async acquire(
+    path: string,
+    mode: "shared" | "exclusive",
+    wait: boolean,
+  ): Promise<LockHandle | undefined> {
     this.requests++;
     closeSync(openSync(path, "a"));
     for (;;) {

@@ -1,5 +1,11 @@
 /** Records for tests, with their blobs. Imported by a process without vitest: knows nothing of it. */
-import { digestOf, resultDigest, type ActionRecord, type Digest, type Store } from "../../../cache/index.js";
+import {
+  digestOf,
+  resultDigest,
+  type ActionRecord,
+  type Digest,
+  type Store,
+} from "../../../cache/index.js";
 
 /** A record with one output blob, which is stored too. */
 export function makeRecordOf(store: Store, name: string, content: string): ActionRecord {

@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { openStore, type ActionRecord, type Store, type StoreOptions } from "../../../cache/index.js";
+import {
+  openStore,
+  type ActionRecord,
+  type Store,
+  type StoreOptions,
+} from "../../../cache/index.js";
 import { MemoryLocker } from "./memory-locker.js";
 import { makeRecordOf } from "./records.js";
 
@@ -20,7 +25,7 @@ export interface Rig {
   readonly warnings: string[];
   readonly store: Store;
   /** Another process's view of the same store. */
-  open(options?: Partial<StoreOptions>): Promise<Store>;
+  readonly open: (options?: Partial<StoreOptions>) => Promise<Store>;
 }
 
 export async function makeRig(options: Partial<StoreOptions> = {}): Promise<Rig> {
@@ -28,7 +33,13 @@ export async function makeRig(options: Partial<StoreOptions> = {}): Promise<Rig>
   const locker = new MemoryLocker();
   const warnings: string[] = [];
   const open = async (more: Partial<StoreOptions> = {}): Promise<Store> => {
-    const store = await openStore(root, { locker, durable: false, onWarning: (text) => warnings.push(text), ...options, ...more });
+    const store = await openStore(root, {
+      locker,
+      durable: false,
+      onWarning: (text) => warnings.push(text),
+      ...options,
+      ...more,
+    });
     onTestFinished(() => store.close());
     return store;
   };
