@@ -218,6 +218,9 @@ function lowerAll(sets: ReadonlyMap<string, CellSet>, lowering: Lowering): void 
       case "group":
         lowerGroup(set, lowering);
         break;
+      default:
+        // Projects, targets and templates make no nodes and have no cells.
+        break;
     }
   }
   checkImages(images, session);

@@ -85,7 +85,6 @@ function evaluateAt(expr: Expr, at: Location, env: Environment): Value {
           return { type: "int", value: value.value, at };
       }
     }
-    // eslint-disable-next-line no-fallthrough -- every unit above returns
     case "name":
       return evaluateName(expr.name, at, env);
     case "member":

@@ -200,7 +200,7 @@ function lowerOutput(
       );
       return undefined;
     }
-    output = programs[0] as string;
+    output = programs[0];
   } else if (!programs.includes(output)) {
     const near = didYouMean(output, programs);
     session.findings.error(

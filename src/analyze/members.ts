@@ -52,6 +52,8 @@ export function evaluateMember(expr: MemberExpr, at: Location, env: Environment)
       if (name === "path") return { type: "str", text: object.path, at };
       if (name === "version") return { type: "version", text: object.version, at };
       return unknown("A module", name, ["path", "version"], nameAt, env);
+    default:
+      break;
   }
   env.session.findings.error(
     "KM0215",

@@ -74,7 +74,7 @@ export class Scope {
     const { text: name, span } = declaration.name;
     const declared: Declared = { kind, name, declaration, unit, at: { file: unit.file, span } };
     let names = this.#byKind.get(kind);
-    if (names === undefined) this.#byKind.set(kind, (names = new Map()));
+    if (names === undefined) this.#byKind.set(kind, (names = new Map<string, Declared>()));
     const first = names.get(name);
     if (first === undefined) {
       names.set(name, declared);

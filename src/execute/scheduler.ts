@@ -113,11 +113,11 @@ class Scheduler {
       this.#finish = resolve;
       this.#fill();
     });
+    this.#options.history.flush();
     if (this.#bug !== undefined) throw this.#bug;
     for (const address of this.#options.plan.nodes.keys()) {
       if (!this.#outcomes.has(address)) this.#outcomes.set(address, this.#whySkipped(address));
     }
-    this.#options.history.flush();
     return {
       outcomes: this.#outcomes,
       executed: this.#executed,

@@ -200,7 +200,7 @@ async function storeModuleFiles(
   ctx: ActionContext,
 ): Promise<Output[]> {
   const outputs: Output[] = [];
-  for (const [path, version, sum] of parseGoSum(readFileSync(join(work, "go.sum"), "utf8"))) {
+  for (const [path, version, sum] of parseGoSum(textOf(join(work, "go.sum")))) {
     const what = `module ${path} ${version}`;
     for (const expected of [known.get(`${path} ${version}`), ctx.lock.sum(path, version)]) {
       if (expected !== undefined && expected !== sum) {
@@ -241,7 +241,11 @@ function hashOf(file: string, isGoMod: boolean): string {
 }
 
 function storeFile(name: string, path: string, ctx: ActionContext): Output {
-  // A build of the standard library alone has no go.sum; an empty one says the same.
-  const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
-  return { name, digest: ctx.store.putBytes(bytes), size: bytes.byteLength };
+  const text = textOf(path);
+  return { name, digest: ctx.store.putBytes(text), size: Buffer.byteLength(text) };
+}
+
+/** A build of the standard library alone has no go.sum; an empty one says the same. */
+function textOf(path: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
