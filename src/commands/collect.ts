@@ -27,7 +27,7 @@ function lastKeys({ store }: Workspace): Set<Digest> {
   const keys = new Set<Digest>();
   for (const project of readdirSync(store.paths.projects)) {
     const history = History.open(join(store.paths.project(project), "history"));
-    for (const key of history.builtKeys().values()) keys.add(key);
+    for (const key of history.lastKeys()) keys.add(key);
   }
   return keys;
 }

@@ -84,6 +84,7 @@ export async function verify(
       throw new UsageError(`"${address}" is not built`, "run kmips build first");
     }
   }
+  await store.hold();
   const options = runnerOptions(workspace, request);
   const verified: Address[] = [];
   for (const [address, planned] of plan.nodes) {

@@ -26,6 +26,8 @@ export function goClientEnvironment(ctx: ActionContext): Record<string, string> 
     GOWORK: "off",
     GO111MODULE: "on",
     GOTELEMETRY: "off",
+    // What the proxy refuses is not sought in version control, unless the user says otherwise.
+    GOVCS: ctx.environment["GOVCS"] ?? "*:off",
     // Everything in the store's module cache was verified when it came.
     ...(ctx.offline ? { GOPROXY: "off", GOSUMDB: "off" } : {}),
   };

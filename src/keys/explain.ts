@@ -33,6 +33,8 @@ export interface Change {
   readonly lines: readonly string[];
   /** The dependency whose result changed, when the field holds one. */
   readonly follows?: Address;
+  /** For a followed result: the text of the field as it was, which holds the old digest. */
+  readonly followedFrom?: string;
 }
 
 /** Reads the text of a long field; undefined when its blob is gone. */
@@ -87,6 +89,7 @@ function describeChange(
     summary: follows === undefined ? summarize(field, before, after, lines) : `result of ${follows} changed`,
     lines: before?.type === "text" && after?.type === "text" ? [] : lines,
     ...(follows === undefined ? {} : { follows }),
+    ...(follows !== undefined && before?.type === "text" ? { followedFrom: before.text } : {}),
   };
 }
 

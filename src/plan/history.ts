@@ -16,13 +16,16 @@ export interface LastBuild {
   readonly failed: boolean;
 }
 
+/** Enough to find out what a dependent was last built with, a few builds of its inputs later. */
+const KEPT_KEYS = 4;
+
 const LINE = /^(ok|failed) (sha256:[0-9a-f]{64}) (.+)$/;
 
 export class History {
   readonly #path: string;
   readonly #last = new Map<Address, LastBuild>();
-  /** The last successful key, which differences are taken against even after a failure. */
-  readonly #built = new Map<Address, Digest>();
+  /** Successful keys, the last one at the end: differences are taken against them. */
+  readonly #built = new Map<Address, Digest[]>();
   #pending: string[] = [];
 
   private constructor(path: string) {
@@ -54,12 +57,17 @@ export class History {
 
   /** The key of the last successful build of a node. */
   lastBuilt(address: Address): Digest | undefined {
-    return this.#built.get(address);
+    return this.#built.get(address)?.at(-1);
+  }
+
+  /** Keys of a node's last few successful builds, the latest first. */
+  recentlyBuilt(address: Address): readonly Digest[] {
+    return (this.#built.get(address) ?? []).toReversed();
   }
 
   /** Every key that is the last successful one of its node: what collection keeps. */
-  builtKeys(): ReadonlyMap<Address, Digest> {
-    return this.#built;
+  lastKeys(): Set<Digest> {
+    return new Set([...this.#built.values()].flatMap((keys) => keys.slice(-1)));
   }
 
   record(address: Address, key: Digest, failed: boolean): void {
@@ -82,7 +90,9 @@ export class History {
   compact(): void {
     mkdirSync(dirname(this.#path), { recursive: true });
     const lines: string[] = [];
-    for (const [address, key] of this.#built) lines.push(`ok ${key} ${address}\n`);
+    for (const [address, keys] of this.#built) {
+      for (const key of keys) lines.push(`ok ${key} ${address}\n`);
+    }
     for (const [address, { key, failed }] of this.#last) {
       if (failed) lines.push(`failed ${key} ${address}\n`);
     }
@@ -100,6 +110,8 @@ export class History {
 
   #remember(address: Address, key: Digest, failed: boolean): void {
     this.#last.set(address, { key, failed });
-    if (!failed) this.#built.set(address, key);
+    if (failed) return;
+    const earlier = (this.#built.get(address) ?? []).filter((other) => other !== key);
+    this.#built.set(address, [...earlier, key].slice(-KEPT_KEYS));
   }
 }

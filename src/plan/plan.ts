@@ -129,9 +129,10 @@ function causesOf(
     return [{ code: "result.failed-before", summary: "the last attempt with the same inputs failed", lines: [] }];
   }
   if (previousKey !== undefined && previousKey !== key && previous !== undefined) {
-    const changes = ownChanges(node, action, previous, store);
-    const followed = followedChanges(node, action, previous, store);
-    const causes = [...changes, ...followed].map(causeOf);
+    const changes = changesOf(node, action, previous, store);
+    const causes = changes.flatMap((change) =>
+      change.follows === undefined ? [causeOf(change)] : traceFollowed(change, change.follows, store, history),
+    );
     if (causes.length > 0) return causes;
     return [{ code: "schema.version", summary: `kmips ${previous.producer} computed this kind's key another way`, lines: [] }];
   }
@@ -156,8 +157,29 @@ function ownChanges(node: GraphNode, action: Action, previous: ActionRecord, sto
   return changesOf(node, action, previous, store).filter((change) => change.follows === undefined);
 }
 
-function followedChanges(node: GraphNode, action: Action, previous: ActionRecord, store: Store): Change[] {
-  return changesOf(node, action, previous, store).filter((change) => change.follows !== undefined);
+/**
+ * Why the result of a dependency is another one, although the dependency itself is cached: it was
+ * built since, by a build that did not get as far as this node. The record it had then is compared
+ * with the one it has now.
+ */
+function traceFollowed(change: Change, dependency: Address, store: Store, history: History): Cause[] {
+  const [nowKey, ...earlierKeys] = history.recentlyBuilt(dependency);
+  const now = nowKey === undefined ? undefined : store.inspectAction(nowKey).record;
+  for (const key of earlierKeys) {
+    const then = store.inspectAction(key).record;
+    if (now === undefined || then === undefined || !wasResultOf(change.followedFrom, then)) continue;
+    const read: BlobReader = (digest) => readText(store, digest);
+    const changes = diffActions(now.kind as GraphNode["definition"]["kind"], then.fields, now.fields, new Map(), read, read);
+    if (changes.length === 0) continue;
+    return changes.map((c) => ({ code: c.code, summary: `${dependency}: ${c.summary}`, lines: c.lines }));
+  }
+  return [causeOf(change)];
+}
+
+/** Whether a field's text names the record's result or one of its outputs. */
+function wasResultOf(text: string | undefined, record: ActionRecord): boolean {
+  if (text === undefined) return false;
+  return [record.result, ...record.outputs.map((output) => output.digest)].some((digest) => text.includes(digest));
 }
 
 function changesOf(node: GraphNode, action: Action, previous: ActionRecord, store: Store): Change[] {
