@@ -189,7 +189,8 @@ function lowerOutput(
   if (programs === undefined) return undefined;
   let output = reference.program?.text;
   if (output === undefined) {
-    if (programs.length !== 1) {
+    const [only] = programs;
+    if (only === undefined || programs.length > 1) {
       session.findings.error(
         "KM0304",
         reference.at,
@@ -200,7 +201,7 @@ function lowerOutput(
       );
       return undefined;
     }
-    output = programs[0];
+    output = only;
   } else if (!programs.includes(output)) {
     const near = didYouMean(output, programs);
     session.findings.error(
