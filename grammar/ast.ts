@@ -55,8 +55,6 @@ export interface Declaration {
   readonly body: readonly Statement[];
   /** Text of the `##` comment lines directly above, without the marks. */
   readonly doc?: string;
-  /** Text of this declaration has a fault: statements may be missing from `body`. */
-  readonly damaged?: boolean;
   readonly span: Span;
 }
 

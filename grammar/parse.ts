@@ -15,7 +15,7 @@ import type { SourceFile } from "./source.js";
 
 /** A recipe and everything that is wrong with it, in the order of the text. */
 export interface ParseResult {
-  /** With faults: the declarations that could be read; those with a fault inside are `damaged`. */
+  /** With faults: the declarations that could be read, without the statements that could not. */
   readonly recipe: Recipe;
   readonly diagnostics: Diagnostic[];
 }
@@ -74,12 +74,12 @@ function parseTokens(file: SourceFile, lexed: Lexed, marks?: LayoutMarks): Parse
     const { edition, imports, declarations } = parsed;
     faults.push(...checkEdition(file, edition));
     const recipe = { file, edition: edition?.value ?? EDITION, imports, declarations };
-    return { recipe: marked(recipe, faults), diagnostics: finish(file, faults) };
+    return { recipe, diagnostics: finish(file, faults) };
   }
   const { edition, imports, declarations, diagnostics } = recover(shared, file, lexed);
   faults.push(...checkEdition(file, edition), ...diagnostics);
   const recipe = { file, edition: edition?.value ?? EDITION, imports, declarations };
-  return { recipe: marked(recipe, faults), diagnostics: finish(file, faults) };
+  return { recipe, diagnostics: finish(file, faults) };
 }
 
 function refused(file: SourceFile, diagnostic: Diagnostic): ParseResult {
@@ -98,16 +98,6 @@ function checkEdition(
   const message =
     "The recipe is written in an edition of the language that this kmips does not know";
   return [diagnose(file, "KM0144", start, end, message, { help: `write kmips ${EDITION}` })];
-}
-
-function marked(recipe: Recipe, faults: readonly Diagnostic[]): Recipe {
-  if (faults.length === 0) return recipe;
-  const declarations = recipe.declarations.map((declaration) => {
-    const { start, end } = declaration.span;
-    const damaged = faults.some(({ at }) => at.span.start >= start && at.span.start <= end);
-    return damaged ? { ...declaration, damaged } : declaration;
-  });
-  return { ...recipe, declarations };
 }
 
 /** In the order of the text, the first of a line, up to the limit. */
