@@ -164,6 +164,19 @@ describe("main", () => {
     expect(kmips(["build", "image.a"]).status).toBe(42);
   });
 
+  it("calls what escapes the full program a bug", () => {
+    writeFileSync(
+      join(directory, "kmips.cjs"),
+      `exports.main = async () => { throw new Error("oops"); };`,
+    );
+    try {
+      const { status, stderr } = kmips(["plan"]);
+      expect([status, stderr.split("\n")[0]]).toEqual([70, "bug in kmips: Error: oops"]);
+    } finally {
+      writeFileSync(join(directory, "kmips.cjs"), FULL);
+    }
+  });
+
   it("ends as if by SIGPIPE, and silently, when its reader is gone", async () => {
     const child = spawn(process.execPath, [main, "build", "--progress", "quiet"], {
       cwd: project,
