@@ -1,5 +1,5 @@
 /** The real file reader: recipe text and canonical paths. */
-import { readFileSync, realpathSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import type { FileReader } from "../model/ports.js";
 
 function unlessMissing<T>(read: () => T): T | undefined {
@@ -19,5 +19,8 @@ export class DiskFileReader implements FileReader {
   }
   realPath(path: string): string | undefined {
     return unlessMissing(() => realpathSync.native(path));
+  }
+  list(path: string): readonly string[] | undefined {
+    return unlessMissing(() => readdirSync(path));
   }
 }

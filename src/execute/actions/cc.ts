@@ -55,12 +55,14 @@ export async function runC(node: CComponent, ctx: ActionContext): Promise<Action
         cwd: `${base}/src`,
         argv: [
           compiler.path,
-          ...node.flags,
           `-ffile-prefix-map=${base}/src=.`,
           "-Wl,--build-id=none",
           "-o",
           `${base}/out/${program}`,
           ...files.map((file) => relativeSource(file, what)),
+          // Last: libraries count only for what stands before them, and a recipe may insist on
+          // another build id than ours.
+          ...node.flags,
         ],
       },
       { what },
