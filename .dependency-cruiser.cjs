@@ -53,7 +53,7 @@ module.exports = {
     only("tar-stream-in-cache", "node_modules/tar-stream", "^cache/"),
     only("xxhash-in-file-index", "node_modules/xxhash-wasm", "^cache/"),
     only("commander-in-cli", "node_modules/commander", "^src/cli/"),
-    only("processes-in-one-file", "^(node:)?child_process$", "^src/(host/process|execute/test-driver)\\.ts$"),
+    only("processes-in-one-file", "^(node:)?child_process$", "^src/(host/process|execute/driver/programs)\\.ts$"),
   ],
   options: {
     tsPreCompilationDeps: true,

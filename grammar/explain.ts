@@ -180,10 +180,10 @@ function header(stop: Stop, context: Context): Diagnostic {
   const { token } = stop;
   const kind = context.declaration?.image ?? "declaration";
   if (stop.expected === t.Word) {
-    const plain = token.tokenType === t.Text && typeof token.payload === "string";
-    return plain
+    const quoted: unknown = token.tokenType === t.Text ? token.payload : undefined;
+    return typeof quoted === "string"
       ? at(context, token, "KM0139", `The name of the ${kind} stands in quotes`, {
-          help: `write ${kind} ${token.payload.replace(/[^A-Za-z0-9_]/g, "_")}`,
+          help: `write ${kind} ${quoted.replace(/[^A-Za-z0-9_]/g, "_")}`,
         })
       : at(context, context.declaration ?? token, "KM0139", `The ${kind} has no name`, {
           help: `write ${kind} name { … }`,

@@ -239,9 +239,9 @@ export class RecipeParser extends ExpressionParser {
 
   statement = this.RULE("statement", (): ast.Statement =>
     this.OR([
-      { ALT: () => this.SUBRULE(this.assignment) },
-      { ALT: () => this.SUBRULE(this.block) },
-      { ALT: () => this.SUBRULE(this.row) },
+      { ALT: () => this.SUBRULE<[], ast.Statement>(this.assignment) },
+      { ALT: () => this.SUBRULE<[], ast.Statement>(this.block) },
+      { ALT: () => this.SUBRULE<[], ast.Statement>(this.row) },
     ]),
   );
 

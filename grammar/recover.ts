@@ -26,6 +26,9 @@ export interface Recovered {
   readonly diagnostics: Diagnostic[];
 }
 
+/** Tokens of one chunk that are parsed again at most: a huge damaged declaration is given up then. */
+const MOST_WORK = 10 * LIMITS.tokens;
+
 /** Reads what the faults of `file` leave intact. */
 export function recover(parser: RecipeParser, file: SourceFile, lexed: Lexed): Recovered {
   const result: { edition: Parsed["edition"]; imports: Import[]; declarations: Declaration[] } = {
@@ -84,7 +87,7 @@ function parseChunk(
       const diagnostic = explain(stop, context);
       found.set(diagnostic.at.span.start, diagnostic);
     }
-    if (repair.tokens === undefined || round > LIMITS.diagnostics) {
+    if (repair.tokens === undefined || round * chunk.length > MOST_WORK) {
       return { parsed, found: [...found.values()], rest: behind(context) };
     }
     tokens = repair.tokens;

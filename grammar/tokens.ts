@@ -21,7 +21,7 @@ function custom(
 ) {
   return createToken({
     name,
-    pattern: pattern as never,
+    pattern: pattern,
     start_chars_hint: [...starts],
     line_breaks: true,
     label,
@@ -131,7 +131,7 @@ export const Slash = mark("Slash", "/", [Operator]);
 /** A fault of the lexer, but a string to the parser. */
 const QuotedText = createToken({
   name: "QuotedText",
-  pattern: foreign.matchSingleQuoted as never,
+  pattern: foreign.matchSingleQuoted,
   start_chars_hint: ["'"],
   line_breaks: true,
   categories: Text,

@@ -3,7 +3,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { Command } from "commander";
-import { documentedCommands, EXAMPLE_NAMES, EXAMPLES, readRepositoryFile } from "./support/shipped.js";
+import {
+  documentedCommands,
+  EXAMPLE_NAMES,
+  EXAMPLES,
+  readRepositoryFile,
+} from "./support/shipped.js";
 
 let program: Command;
 
@@ -16,7 +21,8 @@ beforeAll(async () => {
 
 describe("documentedCommands()", () => {
   it("reads the lines of sh blocks, quotes removed, and no other block", () => {
-    const document = "```sh\nkmips build 'image.x[y]'\n\nkmips check\n```\n```text\nno command\n```\n";
+    const document =
+      "```sh\nkmips build 'image.x[y]'\n\nkmips check\n```\n```text\nno command\n```\n";
     expect(documentedCommands(document)).toEqual([["build", "image.x[y]"], ["check"]]);
   });
 
@@ -27,7 +33,13 @@ describe("documentedCommands()", () => {
 
 describe("examples/", () => {
   it("has one folder for each idea", () => {
-    expect(EXAMPLE_NAMES).toEqual(["c-program", "hello-go", "image-on-image", "own-project", "patched-upstream"]);
+    expect(EXAMPLE_NAMES).toEqual([
+      "c-program",
+      "hello-go",
+      "image-on-image",
+      "own-project",
+      "patched-upstream",
+    ]);
   });
 });
 
@@ -56,7 +68,9 @@ describe.each(EXAMPLE_NAMES)("examples/%s", (name) => {
   });
 
   it("speaks of files that it has", () => {
-    const paths = [...document.matchAll(/`([\w./-]+\.(?:go|c|patch|html|kmips)|[a-z]+\/motd)`/g)].map(([, path]) => path ?? "");
+    const paths = [
+      ...document.matchAll(/`([\w./-]+\.(?:go|c|patch|html|kmips)|[a-z]+\/motd)`/g),
+    ].map(([, path]) => path ?? "");
     expect(paths.filter((path) => !existsSync(join(EXAMPLES, name, path)))).toEqual([]);
   });
 });

@@ -41,7 +41,7 @@ describe.each(recipes)("%s", (path) => {
     expect(format(file)).toEqual({ text: file.text });
   });
 
-  it("documents every declaration that is more than a name", () => {
+  it("documents every group, template and index", () => {
     const { declarations } = parse(file).recipe;
     const undocumented = declarations.filter(
       ({ kind, doc }) => doc === undefined && ["group", "template", "index"].includes(kind),
@@ -57,7 +57,10 @@ describe.each(projects)("the project %s", (root) => {
   });
 
   it("gives a reason for every patch", () => {
-    const patches = patchesOf(graphOf(root)).flatMap(({ series, retired }) => [...series, ...retired]);
+    const patches = patchesOf(graphOf(root)).flatMap(({ series, retired }) => [
+      ...series,
+      ...retired,
+    ]);
     for (const { reason } of patches) expect(reason.length).toBeGreaterThan(20);
   });
 
@@ -67,7 +70,9 @@ describe.each(projects)("the project %s", (root) => {
       nodes.map(({ definition }) => (definition.kind === "test" ? definition.subject : undefined)),
     );
     const images = nodes.filter(({ definition }) => definition.kind === "image");
-    expect(images.filter(({ address }) => !tested.has(address)).map(({ address }) => address)).toEqual([]);
+    expect(
+      images.filter(({ address }) => !tested.has(address)).map(({ address }) => address),
+    ).toEqual([]);
   });
 });
 
@@ -95,7 +100,9 @@ describe("the shipped recipes", () => {
     const { nodes } = graphOf(RECIPES);
     const group = nodes.get("group.conformance")?.definition;
     const images = [...nodes.values()].filter(({ definition }) => definition.kind === "image");
-    expect(group?.kind === "group" && images.every(({ address }) => group.members.includes(address))).toBe(true);
+    expect(
+      group?.kind === "group" && images.every(({ address }) => group.members.includes(address)),
+    ).toBe(true);
   });
 
   it("import every recipe", () => {
@@ -116,7 +123,9 @@ describe("the shipped recipes", () => {
 
 describe("patches", () => {
   const patchFiles = files.filter((path) => path.endsWith(".patch"));
-  const named = projects.flatMap((root) => patchesOf(graphOf(root)).flatMap(({ series, retired }) => [...series, ...retired]));
+  const named = projects.flatMap((root) =>
+    patchesOf(graphOf(root)).flatMap(({ series, retired }) => [...series, ...retired]),
+  );
 
   it("are all named by a recipe", () => {
     const paths = new Set(named.map(({ path }) => path.slice(REPOSITORY.length)));
@@ -133,12 +142,19 @@ describe("patches", () => {
 });
 
 describe("recipes and examples", () => {
-  it.each(files)("%s names no host but this machine, outside of what it expects or cites", (path) => {
-    const lines = readRepositoryFile(path)
-      .split("\n")
-      .filter((line) => !/^\s*(expect|upstream)\s*=/.test(line));
-    const hosts = lines.flatMap((line) => [...line.matchAll(/[a-z]+:\/\/([^\s/:"\\]+)/g)].map(([, host]) => host));
-    expect(hosts.filter((host) => host !== "127.0.0.1")).toEqual([]);
-    expect(lines.filter((line) => /\b(registry|proxy|mirrors?|cr)\.[a-z]+[.a-z]*/.test(line))).toEqual([]);
-  });
+  it.each(files)(
+    "%s names no host but this machine, outside of what it expects or cites",
+    (path) => {
+      const lines = readRepositoryFile(path)
+        .split("\n")
+        .filter((line) => !/^\s*(expect|upstream)\s*=/.test(line));
+      const hosts = lines.flatMap((line) =>
+        [...line.matchAll(/[a-z]+:\/\/([^\s/:"\\]+)/g)].map(([, host]) => host),
+      );
+      expect(hosts.filter((host) => host !== "127.0.0.1")).toEqual([]);
+      expect(
+        lines.filter((line) => /\b(registry|proxy|mirrors?|cr)\.[a-z]+[.a-z]*/.test(line)),
+      ).toEqual([]);
+    },
+  );
 });

@@ -138,7 +138,7 @@ function files(reader: BodyReader): SourceOrigin | undefined {
         { help: "use a base that holds all files" },
       );
       failed = true;
-    } else paths.push(absolute);
+    } else paths.push(relative);
   }
   if (items.length === 0 && !failed) {
     session.findings.error("KM0227", reader.at("files"), '"files" is empty', {

@@ -8,6 +8,7 @@ import type { BuildEvent, BuildReport } from "../model/event.js";
 import type { Address } from "../model/node.js";
 import type { Platform } from "../model/platform.js";
 import { planBuild, type Plan } from "../plan/plan.js";
+import type { BuiltImage } from "./built-image.js";
 import { changedBlobs, savePlan, startClock, type SavedPlanTarget } from "./saved-plan.js";
 import type { Workspace } from "./workspace.js";
 
@@ -33,15 +34,6 @@ export interface BuildResult {
   readonly report: BuildReport | undefined;
   readonly images: readonly BuiltImage[];
   readonly elapsedMs: number;
-}
-
-export interface BuiltImage {
-  readonly address: Address;
-  readonly reference: string;
-  /** Digest of the manifest or index. */
-  readonly digest: string;
-  /** Bytes of all layers; 0 for an index. */
-  readonly sizeBytes: number;
 }
 
 /** Builds the selection. Failed nodes are in the report; only bugs and store faults are thrown. */

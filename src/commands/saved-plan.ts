@@ -9,7 +9,7 @@ import { hexOf, type Digest } from "../../cache/index.js";
 import { fileSystemClock, readPlan, writePlan } from "../plan/flat-plan.js";
 import { PROJECT_FILE } from "../plan/locations.js";
 import type { Plan } from "../plan/plan.js";
-import type { BuiltImage } from "./build.js";
+import type { BuiltImage } from "./built-image.js";
 import { LOCK_NAME, type Workspace } from "./workspace.js";
 
 export interface SavedPlanTarget {

@@ -2,7 +2,8 @@
  * The nodes of the build graph: what each declared unit became after evaluation.
  *
  * Plain data without behaviour. `src/analyze` makes them, `src/keys` turns them into actions,
- * `src/execute` runs them. Paths are absolute; every other value is as the recipe wrote it.
+ * `src/execute` runs them. Paths are absolute unless said otherwise; every other value is as the recipe
+ * wrote it.
  */
 import type { Location } from "../../grammar/index.js";
 import type { Platform } from "./platform.js";
@@ -58,7 +59,7 @@ export type SourceOrigin =
   | { readonly type: "archive"; readonly location: string; readonly digest: string; readonly strip: number }
   /** A directory of this machine, filtered by globs relative to it. */
   | { readonly type: "directory"; readonly path: string; readonly include: readonly string[]; readonly exclude: readonly string[] }
-  /** Named files of this machine; each keeps its path relative to `base`. */
+  /** Named files of this machine, by their paths relative to `base`, which they keep in the tree. */
   | { readonly type: "files"; readonly base: string; readonly paths: readonly string[] };
 
 /** A source with a series of patches applied. Output: `tree`. */

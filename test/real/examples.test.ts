@@ -9,7 +9,13 @@ import { join } from "node:path";
 import { env } from "node:process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { documentedCommands, EXAMPLE_NAMES, EXAMPLES, readRepositoryFile, REPOSITORY } from "../support/shipped.js";
+import {
+  documentedCommands,
+  EXAMPLE_NAMES,
+  EXAMPLES,
+  readRepositoryFile,
+  REPOSITORY,
+} from "../support/shipped.js";
 
 const run = promisify(execFile);
 let temporary: string;

@@ -42,7 +42,9 @@ export function documentedCommands(document: string): string[][] {
   return [...document.matchAll(/^```sh\n(.*?)^```$/gms)]
     .flatMap(([, block = ""]) => block.split("\n"))
     .filter((line) => line !== "")
-    .map((line) => [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? ""))
+    .map((line) =>
+      [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? ""),
+    )
     .map(([program, ...args]) => {
       if (program !== "kmips") throw new Error(`"${program ?? ""}" is not kmips`);
       return args;
