@@ -58,7 +58,8 @@ export async function runNode(
   forced = false,
 ): Promise<ActionRecord> {
   const { store } = options;
-  const lock = await store.lockAction(key);
+  await store.hold();
+  const lock = isWorthWaiting(planned.node.definition) ? await store.lockAction(key) : undefined;
   try {
     const finished = forced ? undefined : store.getAction(key);
     if (finished !== undefined) return finished;
@@ -72,7 +73,23 @@ export async function runNode(
     }
     return stored;
   } finally {
-    await lock.release();
+    await lock?.release();
+  }
+}
+
+/**
+ * Whether two processes should take turns at a node rather than both run it. A lock costs a child
+ * process, which is more than it takes to read some files or to put an image together.
+ */
+function isWorthWaiting(definition: NodeDefinition): boolean {
+  switch (definition.kind) {
+    case "source":
+      return definition.origin.type !== "files" && definition.origin.type !== "directory";
+    case "image":
+    case "index":
+      return false;
+    default:
+      return true;
   }
 }
 
