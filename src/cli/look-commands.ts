@@ -139,11 +139,17 @@ export async function runImages(globals: GlobalOptions): Promise<ExitCode> {
     else {
       streams.out(
         renderTable(
-          ["reference", "platform", "size", "digest"],
-          rows.map((row) => [row.reference, row.platform, formatBytes(row.sizeBytes), row.digest ?? "not built"]),
+          ["image", "platform", "size", "tests passed", "digest"],
+          rows.map((row) => [
+            row.reference,
+            row.platform,
+            formatBytes(row.sizeBytes),
+            row.tests === 0 ? "none" : `${row.passed} of ${row.tests}`,
+            row.digest ?? "not built",
+          ]),
         ),
       );
-      streams.err(`skopeo inspect oci:${workspace.store.root}:REFERENCE reads one\n`);
+      streams.err(`skopeo inspect oci:${workspace.store.root}:IMAGE reads one\n`);
     }
     return EXIT.ok;
   });

@@ -157,14 +157,19 @@ export interface ImageRow {
   /** Undefined when it is not built. */
   readonly digest: string | undefined;
   readonly sizeBytes: number;
+  /** Tests of the image, and how many of them passed with the image as it was last built. */
+  readonly tests: number;
+  readonly passed: number;
 }
 
 /** Every image and index of the project with what the store has of it. */
 export function listImages(workspace: Workspace): ImageRow[] {
   const rows: ImageRow[] = [];
-  for (const { address, definition } of workspace.graph.nodes.values()) {
+  const nodes = [...workspace.graph.nodes.values()];
+  for (const { address, definition } of nodes) {
     if (definition.kind !== "image" && definition.kind !== "index") continue;
     const record = recordOf(workspace, address);
+    const tests = nodes.filter((node) => node.definition.kind === "test" && node.definition.subject === address);
     const output = record?.outputs.find((o) => o.name === "manifest" || o.name === "index");
     rows.push({
       address,
@@ -172,9 +177,17 @@ export function listImages(workspace: Workspace): ImageRow[] {
       platform: definition.kind === "image" ? `linux/${definition.platform.arch}` : `${definition.images.length} platforms`,
       digest: output?.digest,
       sizeBytes: (record?.outputs ?? []).filter((o) => o.name.startsWith("layer/")).reduce((sum, o) => sum + o.size, 0),
+      tests: tests.length,
+      passed: tests.filter((test) => testedResult(workspace, test.address) === record?.result).length,
     });
   }
   return rows;
+}
+
+/** The result of its subject that a test last passed with. */
+function testedResult(workspace: Workspace, address: Address): string | undefined {
+  const subject = recordOf(workspace, address)?.fields.find((field) => field.name === "subject")?.value;
+  return subject?.type === "text" ? subject.text : undefined;
 }
 
 /** What the last run of a node printed. @throws UsageError when it never ran here */

@@ -10,7 +10,7 @@ import type { Diagnostic } from "../../grammar/index.js";
 import { analyze, select, type Analysis } from "../analyze/index.js";
 import { FlockLocker, Tools, type ToolSearch } from "../host/index.js";
 import type { BuildGraph } from "../model/graph.js";
-import type { Address } from "../model/node.js";
+import type { Address, GraphNode } from "../model/node.js";
 import type { FileReader, ProcessRunner } from "../model/ports.js";
 import { History } from "../plan/history.js";
 import { mergeLocks, parseLock, type LockFile } from "../plan/lock-file.js";
@@ -120,10 +120,21 @@ function readLocks(environment: Environment): LockFile {
   return merged;
 }
 
-/** The nodes that patterns name, with their tests; no pattern names everything. @throws UsageError */
+/**
+ * The nodes that patterns name, with their tests. No pattern names everything but the sources and
+ * toolchains of shipped recipes, which come along where something needs them.
+ * @throws UsageError
+ */
 export function selectNodes(graph: BuildGraph, patterns: readonly string[]): Address[] {
-  if (patterns.length === 0) return [...graph.nodes.keys()];
+  if (patterns.length === 0) {
+    return [...graph.nodes.values()].filter((node) => !isShippedInput(node)).map((node) => node.address);
+  }
   return withTests(graph, matchNodes(graph, patterns));
+}
+
+function isShippedInput({ at, definition }: GraphNode): boolean {
+  const isInput = definition.kind === "source" || definition.kind === "toolchain";
+  return isInput && at.file.name.startsWith("kmips:");
 }
 
 /** The nodes that patterns name, each pattern at least one. @throws UsageError */

@@ -6,9 +6,9 @@
  * image declares, with the capabilities a container runtime would leave them; otherwise it has one
  * user, the image's.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { RuntimeConfig } from "../../image/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import { assertNever } from "../../model/invariant.js";
@@ -77,7 +77,12 @@ async function attemptTest(
   const asRoot = userInfo().uid === 0;
   const directory = ctx.store.temporaryDirectory();
   const root = join(directory, "root");
-  mkdirSync(root, { mode: 0o755 });
+  // A user of the image other than root must get through both, whatever the umask; the sandbox
+  // would make the second one for itself alone.
+  for (const path of [root, join(root, dirname(EMULATOR))]) {
+    mkdirSync(path);
+    chmodSync(path, 0o755);
+  }
   const config = prepareTestRoot(node, root, asRoot, ctx);
   const emulator = findEmulator(node, ctx);
   const user = imageUser(config.User, root);
