@@ -183,9 +183,9 @@ export async function runPush(globals: GlobalOptions, pattern: string, destinati
 }
 
 export async function runUpdate(globals: GlobalOptions, patterns: readonly string[]): Promise<ExitCode> {
-  return withWorkspace(globals, async (workspace, streams) => {
+  return withWorkspace(globals, (workspace, streams) => {
     const wanted = query(workspace.graph, { selection: selectNodes(workspace.graph, patterns), relation: "dependencies" });
-    const { changed, unbuilt } = await updateLock(workspace, wanted);
+    const { changed, unbuilt } = updateLock(workspace, wanted);
     if (globals.json === true) streams.out(`${JSON.stringify({ changed, unbuilt })}\n`);
     else {
       streams.out(changed.map((line) => `+ ${line}\n`).join(""));

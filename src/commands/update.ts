@@ -1,7 +1,7 @@
 /** `kmips update`: writes into kmips.lock what the last build fetched. The only writer of a lock. */
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { hashModuleDirectory } from "../execute/index.js";
+import { escapeModule } from "../execute/index.js";
 import { goToolchainVersion } from "../keys/index.js";
 import type { Address, NodeDefinition } from "../model/node.js";
 import { formatLock, parseLock } from "../plan/lock-file.js";
@@ -16,7 +16,7 @@ export interface UpdateReport {
 }
 
 /** Records the module sums of the selected nodes' last builds in the project's lock. */
-export async function updateLock(workspace: Workspace, selection: readonly Address[]): Promise<UpdateReport> {
+export function updateLock(workspace: Workspace, selection: readonly Address[]): UpdateReport {
   const path = join(workspace.environment.root, LOCK_NAME);
   const { lock } = parseLock(workspace.environment.reader.readText(path) ?? "");
   const sums = new Map(lock.sums);
@@ -41,10 +41,9 @@ export async function updateLock(workspace: Workspace, selection: readonly Addre
     };
     const module = fetchedModule(definition, workspace.tools.hostArch);
     if (module !== undefined) {
-      const tree = record.outputs.find((output) => output.name === "tree")?.digest;
-      if (tree === undefined) continue;
-      const directory = await workspace.store.checkout(tree);
-      add(`${module.path} ${module.version}`, hashModuleDirectory(directory, module.path, module.version));
+      const sum = fetchedSum(workspace, module.path, module.version);
+      if (sum === undefined) unbuilt.push(address);
+      else add(`${module.path} ${module.version}`, sum);
     } else if (definition.kind === "modules") {
       for (const line of (read("go.sum") ?? "").split("\n")) {
         const [module, version, sum] = line.split(" ");
@@ -58,6 +57,12 @@ export async function updateLock(workspace: Workspace, selection: readonly Addre
     renameSync(temporary, path);
   }
   return { changed, unbuilt };
+}
+
+/** The `h1:` hash that the go client verified when it fetched the module into the store's module cache. */
+function fetchedSum({ environment, store }: Workspace, path: string, version: string): string | undefined {
+  const name = join("cache", "download", escapeModule(path), "@v", `${escapeModule(version)}.ziphash`);
+  return environment.reader.readText(join(store.paths.goModules, name))?.trim();
 }
 
 /** The Go module behind a source or a Go toolchain. */

@@ -2,4 +2,4 @@
 export { executePlan, type NodeRunner, type ScheduleOptions } from "./scheduler.js";
 export { produceRecord, runNode, type RunnerOptions } from "./run-node.js";
 export type { LockFacts, Perturbation } from "./context.js";
-export { hashModuleDirectory } from "./module-hash.js";
+export { escapeModule } from "./module-hash.js";
