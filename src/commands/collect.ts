@@ -38,6 +38,20 @@ export function collectionRows(plan: CollectionPlan): { what: string; bytes: num
     ...plan.records.map((record) => ({ what: `result of ${record.address}`, bytes: record.size, why: record.reason })),
     ...plan.blobs.map((blob) => ({ what: `blob ${blob.digest.slice(0, 19)}`, bytes: blob.size, why: "no result needs it" })),
     ...plan.checkouts.map((checkout) => ({ what: `checkout ${checkout.tree.slice(0, 19)}`, bytes: checkout.size, why: "extracted again when needed" })),
-    ...plan.files.map((file) => ({ what: `${file.what} ${file.path}`, bytes: file.size, why: "left over" })),
+    ...summarizeFiles(plan.files),
   ];
+}
+
+/** Files that are no results come by the thousand: one row per kind. */
+function summarizeFiles(files: CollectionPlan["files"]): { what: string; bytes: number; why: string }[] {
+  const kinds = new Map<string, { count: number; bytes: number }>();
+  for (const { what, size } of files) {
+    const kind = kinds.get(what) ?? { count: 0, bytes: 0 };
+    kinds.set(what, { count: kind.count + 1, bytes: kind.bytes + size });
+  }
+  return [...kinds].map(([what, { count, bytes }]) => ({
+    what: `${count} ${what} file${count === 1 ? "" : "s"}`,
+    bytes,
+    why: "unused or left over",
+  }));
 }
