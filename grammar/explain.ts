@@ -6,7 +6,8 @@
 import { type IToken, tokenLabel, tokenMatcher, type TokenType } from "chevrotain";
 import { DECLARATION_KINDS } from "./ast.js";
 import type { Diagnostic } from "./diagnostic.js";
-import { endOf, quote, spanOf } from "./expressions.js";
+import { quote, spanOf } from "./expressions.js";
+import { newLine, unclosedBrace } from "./lines.js";
 import { diagnose, type Extras } from "./messages.js";
 import type { Stop } from "./parser.js";
 import type { SourceFile } from "./source.js";
@@ -145,6 +146,7 @@ function unfinished(stop: Stop, context: Context): Diagnostic | undefined {
   const name = swallowedName(stop, context);
   if (name === undefined) return undefined;
   const last = context.tokens[name - 1] as IToken;
+  if (last === context.statement) return loneName(last, context);
   return at(context, last, "KM0134", `The value after ${quote(last)} is missing`);
 }
 
@@ -152,11 +154,7 @@ function outside(stop: Stop, context: Context): Diagnostic {
   const { token } = stop;
   const next = context.tokens[context.index + 1];
   const shown = quote(token);
-  if (
-    token.tokenType === t.RBrace ||
-    token.tokenType === t.RBracket ||
-    token.tokenType === t.RParen
-  ) {
+  if (t.isCloser(token.tokenType)) {
     return at(context, token, "KM0137", `${shown} closes nothing`, { help: `remove ${shown}` });
   }
   if (token.tokenType === t.Edition) {
@@ -236,6 +234,11 @@ function loneWord(stop: Stop, context: Context): Diagnostic {
       help: `write ${name} = …`,
     });
   }
+  return loneName(token, context);
+}
+
+function loneName(token: IToken, context: Context): Diagnostic {
+  const name = token.image;
   return at(context, token, "KM0132", `"${name}" stands alone`, {
     help: `write ${name} = value, ${name} { … } or ${name} -> value`,
   });
@@ -358,36 +361,4 @@ function openerOf({ tokens, index }: Context, opener: TokenType): IToken | undef
     else if (token.tokenType === opener && depth-- === 0) return token;
   }
   return undefined;
-}
-
-/** A `{` that was left open, and the index before which its `}` is missing. */
-export interface UnclosedBrace {
-  readonly open: IToken;
-  readonly index: number;
-}
-
-/**
- * The brace that was most likely left open: the first one whose `}` stands further left than its own
- * line, else the last one that has no `}`.
- */
-export function unclosedBrace(tokens: readonly IToken[], text: string): UnclosedBrace | undefined {
-  const opened: IToken[] = [];
-  for (const [index, token] of tokens.entries()) {
-    if (token.tokenType === t.LBrace) opened.push(token);
-    if (token.tokenType !== t.RBrace) continue;
-    const open = opened.pop();
-    if (open !== undefined && indentOf(text, token) < indentOf(text, open)) return { open, index };
-  }
-  const open = opened[opened.length - 1];
-  return open === undefined ? undefined : { open, index: tokens.length };
-}
-
-function indentOf(text: string, token: IToken): number {
-  const lineStart = text.lastIndexOf("\n", token.startOffset - 1) + 1;
-  return /^[ \t]*/.exec(text.slice(lineStart, token.startOffset))?.[0].length ?? 0;
-}
-
-/** Whether a line break stands between two tokens. */
-export function newLine(file: SourceFile, first: IToken, second: IToken): boolean {
-  return file.text.slice(endOf(first), second.startOffset).includes("\n");
 }

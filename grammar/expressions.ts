@@ -260,8 +260,11 @@ export abstract class ExpressionParser extends EmbeddedActionsParser {
         return true;
       }
       const before = this.LA(0);
-      if (before.tokenType === t.Comma) return true;
       const next = this.LA(1);
+      if (before.tokenType === t.Comma) {
+        // An argument may look like a statement, an item of a list never does.
+        return close === t.RParen || !this.#startsStatement(before, next);
+      }
       if (next.tokenType === close || !t.isOperandStart(next.tokenType)) return false;
       if (this.#startsStatement(before, next)) return false;
       this.soft.push({
@@ -278,7 +281,8 @@ export abstract class ExpressionParser extends EmbeddedActionsParser {
     if (!t.isWord(next.tokenType)) return false;
     if (!this.text.slice(endOf(before), next.startOffset).includes("\n")) return false;
     const second = this.LA(2).tokenType;
-    return t.isAssign(second) || second === t.LBrace || this.LA(3).tokenType === t.LBrace;
+    if (t.isAssign(second) || second === t.LBrace) return true;
+    return (t.isWord(second) || second === t.Text) && this.LA(3).tokenType === t.LBrace;
   }
 
   #spanOver(made: ast.Expr): Span {

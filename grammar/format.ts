@@ -39,7 +39,7 @@ function printItems(items: readonly Item[], indent: number, separator: Separator
     const first = item.leading[0];
     const blank = first === undefined ? item.blankBefore : first.blankBefore;
     if (index > 0 && blank) lines.push("");
-    lines.push(...printOwnLines(item.leading, indent, true));
+    append(lines, printOwnLines(item.leading, indent, true));
     if (first !== undefined && item.blankBefore) lines.push("");
     const own = printItem(item, indent, separator(index === items.length - 1));
     const assigned = indent > 0 && own.length === 1 ? assignment(item, indent) : undefined;
@@ -48,10 +48,15 @@ function printItems(items: readonly Item[], indent: number, separator: Separator
       run = [];
     }
     if (assigned !== undefined) run.push({ line: lines.length, ...assigned });
-    lines.push(...own);
+    append(lines, own);
   }
   align(lines, run);
   return lines;
+}
+
+/** As `push(...more)`, for any number of lines: arguments go on the stack. */
+function append(lines: string[], more: readonly string[]): void {
+  for (const line of more) lines.push(line);
 }
 
 function printOwnLines(comments: readonly OwnLine[], indent: number, atStart: boolean): string[] {
@@ -79,7 +84,7 @@ function align(
   lines: string[],
   run: readonly { line: number; name: number; operator: number }[],
 ): void {
-  const column = Math.max(0, ...run.map(({ operator }) => operator));
+  const column = run.reduce((most, { operator }) => Math.max(most, operator), 0);
   for (const { line, name, operator } of run) {
     const text = lines[line] as string;
     lines[line] = text.slice(0, name) + " ".repeat(column - operator) + text.slice(name);
@@ -180,7 +185,8 @@ class Printer {
         ...printItems(group.items, this.#indent + STEP, comma),
         ...printOwnLines(group.dangling, this.#indent + STEP, group.items.length === 0),
       ];
-      this.#lines.push(this.#line, ...inner);
+      this.#lines.push(this.#line);
+      append(this.#lines, inner);
       this.#line = " ".repeat(this.#indent) + close;
     }
   }

@@ -71,7 +71,6 @@ function checkNames(tokens: readonly IToken[], file: SourceFile, faults: Diagnos
 export function checkCharacters(file: SourceFile): Diagnostic[] {
   const found: Diagnostic[] = [];
   const forbidden =
-     
     /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|\r(?!\n)/g;
   for (const match of file.text.matchAll(forbidden)) {
     if (found.length > LIMITS.diagnostics) break;

@@ -9,9 +9,10 @@ import type { IToken } from "chevrotain";
 import type { Declaration, Import } from "./ast.js";
 import { checkDepth } from "./depth.js";
 import type { Diagnostic } from "./diagnostic.js";
-import { type Context, explain, newLine, swallowedName, unclosedBrace } from "./explain.js";
+import { type Context, explain, swallowedName } from "./explain.js";
 import { endOf } from "./expressions.js";
 import type { Lexed } from "./lexer.js";
+import { newLine, unclosedBrace } from "./lines.js";
 import { LIMITS } from "./limits.js";
 import { diagnose } from "./messages.js";
 import type { Parsed, RecipeParser, Stop } from "./parser.js";
@@ -46,10 +47,11 @@ export function recover(parser: RecipeParser, file: SourceFile, lexed: Lexed): R
         break;
       }
       const { parsed, found, rest } = parseChunk(parser, file, lexed, chunk);
-      diagnostics.push(...found);
+      diagnostics.push(...found.slice(0, LIMITS.diagnostics));
       result.edition ??= parsed.edition;
-      result.imports.push(...parsed.imports);
-      result.declarations.push(...parsed.declarations);
+      // Not push(...): a chunk may hold more declarations than a call takes arguments.
+      for (const one of parsed.imports) result.imports.push(one);
+      for (const one of parsed.declarations) result.declarations.push(one);
       chunk = rest;
     }
   }

@@ -4,7 +4,7 @@
  * Reserved words are tokens of their own. The words of declarations (`component`, `extends`, …) are
  * tokens too, but also a `Word`, so they stay usable as names of attributes, blocks and members.
  */
-import { createToken, Lexer, type TokenType } from "chevrotain";
+import { createToken, type ITokenConfig, Lexer, type TokenType } from "chevrotain";
 import * as foreign from "./foreign.js";
 import { matchDigest, matchNumber, matchVersion } from "./literals.js";
 import * as strings from "./strings.js";
@@ -12,20 +12,28 @@ import type { Match } from "./strings.js";
 
 type Matcher = (text: string, offset: number) => Match | null;
 
+/** A token that `pattern` reads where a character of `starts` stands, and only there. */
 function custom(
   name: string,
   starts: readonly (string | number)[],
   pattern: Matcher,
   label: string,
-  group?: string,
+  more: Pick<ITokenConfig, "group" | "categories"> = {},
 ) {
+  const codes = new Set(
+    starts.map((start) => (typeof start === "string" ? start.charCodeAt(0) : start)),
+  );
   return createToken({
     name,
-    pattern: pattern,
+    pattern: (text: string, offset: number) => {
+      const code = text.charCodeAt(offset);
+      // Beyond ASCII a hint stands for its neighbors too.
+      return code > 255 || codes.has(code) ? pattern(text, offset) : null;
+    },
     start_chars_hint: [...starts],
     line_breaks: true,
     label,
-    ...(group === undefined ? {} : { group }),
+    ...more,
   });
 }
 
@@ -119,21 +127,13 @@ export const Less = mark("Less", "<", [Operator]);
 export const Greater = mark("Greater", ">", [Operator]);
 export const Plus = mark("Plus", "+", [Operator]);
 
-const ForeignComment = custom(
-  "ForeignComment",
-  ["/"],
-  foreign.matchComment,
-  "a comment",
-  Lexer.SKIPPED,
-);
+const ForeignComment = custom("ForeignComment", ["/"], foreign.matchComment, "a comment", {
+  group: Lexer.SKIPPED,
+});
 export const Slash = mark("Slash", "/", [Operator]);
 
 /** A fault of the lexer, but a string to the parser. */
-const QuotedText = createToken({
-  name: "QuotedText",
-  pattern: foreign.matchSingleQuoted,
-  start_chars_hint: ["'"],
-  line_breaks: true,
+const QuotedText = custom("QuotedText", ["'"], foreign.matchSingleQuoted, "a string", {
   categories: Text,
 });
 
@@ -149,7 +149,9 @@ function unknownStarts(): number[] {
   for (let code = 256; code < 65_536; code += 128) starts.push(code);
   return starts;
 }
-const Unknown = custom("Unknown", unknownStarts(), foreign.matchUnknown, "nothing", Lexer.SKIPPED);
+const Unknown = custom("Unknown", unknownStarts(), foreign.matchUnknown, "nothing", {
+  group: Lexer.SKIPPED,
+});
 
 /** All tokens, in the lexer's order. */
 // prettier-ignore
@@ -257,4 +259,9 @@ const OPERAND_ENDS: ReadonlySet<TokenType> = new Set([
 /** Whether `type` is a whole operand, so that a bracket behind it is a call or an index. */
 export function endsOperand(type: TokenType): boolean {
   return OPERAND_ENDS.has(type);
+}
+
+/** Whether `type` closes a bracket. */
+export function isCloser(type: TokenType): boolean {
+  return type === RBrace || type === RBracket || type === RParen;
 }
