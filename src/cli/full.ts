@@ -7,7 +7,7 @@ import { RecipeErrors, UsageError } from "../commands/index.js";
 import { ToolMissingError } from "../host/index.js";
 import { EXIT } from "../model/exit-code.js";
 import { NodeFailure } from "../model/failure.js";
-import { describeFailure, diagnosticsAsData, paintFor, renderDiagnostics } from "../report/index.js";
+import { describeFailure, diagnosticsAsData, helpFor, paintFor, renderDiagnostics } from "../report/index.js";
 import { exitCodeOf } from "../model/exit-code.js";
 import { VERSION } from "./environment.js";
 import { makeProgram } from "./program.js";
@@ -59,7 +59,7 @@ function explainError(error: unknown, json: boolean): number {
   }
   if (error instanceof NodeFailure) {
     const { code, headline, details } = describeFailure(error.reason);
-    say([`${code}: ${headline}`, ...details].join("\n    "), error.help);
+    say([`${code}: ${headline}`, ...details].join("\n    "), error.help ?? helpFor(error.reason));
     return exitCodeOf(error.reason);
   }
   if (error instanceof ToolMissingError) {

@@ -92,8 +92,9 @@ export function changedBlobs(workspace: Workspace, planPath: string | undefined)
       found.mtimeMs === section.stats[index] &&
       found.ctimeMs === section.stats[section.count + index] &&
       found.size === section.stats[2 * section.count + index];
-    // A void row says nothing: its blob was written in the same tick as the plan.
-    if (!same && !Number.isNaN(section.stats[index])) changed.push(`sha256:${path.slice(-64)}`);
+    // A void row equals nothing: its blob was written in the same tick as the plan, so that damage
+    // done in that tick would show in no stat.
+    if (!same) changed.push(`sha256:${path.slice(-64)}`);
   }
   return changed.filter((digest) => hexOf(digest).length === 64);
 }

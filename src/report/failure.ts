@@ -57,6 +57,20 @@ export function describeFailure(reason: FailureReason): FailureText {
   }
 }
 
+/** The next step where the node itself knew of none better; undefined when the details say it. */
+export function helpFor(reason: FailureReason): string | undefined {
+  switch (reason.type) {
+    case "command":
+      return "correct the source or the recipe and build again; a patches { … } block changes a source that is not yours";
+    case "elf":
+      return "put a program for the image's own platform there: one that a component builds, or correct the target";
+    case "tool":
+      return "kmips doctor shows everything that this project lacks, kmips setup installs it";
+    default:
+      return undefined;
+  }
+}
+
 function patchHeadline(reason: Extract<FailureReason, { type: "patch" }>): string {
   switch (reason.state) {
     case "conflict":

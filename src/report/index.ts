@@ -1,7 +1,7 @@
 /** Data → text. */
 export { diagnosticsAsData, renderDiagnostic, renderDiagnostics, placeOf } from "./diagnostics.js";
 export { formatBytes, formatMs } from "./duration.js";
-export { describeFailure, type FailureText } from "./failure.js";
+export { describeFailure, helpFor, type FailureText } from "./failure.js";
 export { paintFor, printable, wantsColor, type ColorRequest, type Paint } from "./paint.js";
 export { causeText, countPlan, planAsData, planSummary, renderPlan, type PlanCounts } from "./plan.js";
 export { createReporter, type ProgressMode, type Reporter, type ReporterOptions } from "./reporter.js";

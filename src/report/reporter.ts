@@ -4,7 +4,7 @@
  */
 import type { BuildEvent, NodeOutcome } from "../model/event.js";
 import { formatMs } from "./duration.js";
-import { describeFailure } from "./failure.js";
+import { describeFailure, helpFor } from "./failure.js";
 import { printable, type Paint } from "./paint.js";
 
 export interface Reporter {
@@ -111,7 +111,8 @@ class PlainReporter implements Reporter {
         const failure = describeFailure(outcome.reason);
         const lines = [`${this.progress()} ${paint.red.bold("FAILED")} ${name}  ${failure.code}: ${failure.headline}`];
         lines.push(...failure.details.map((detail) => `    ${detail}`));
-        if (outcome.help !== undefined) lines.push(`  ${paint.green("help:")} ${printable(outcome.help)}`);
+        const help = outcome.help ?? helpFor(outcome.reason);
+        if (help !== undefined) lines.push(`  ${paint.green("help:")} ${printable(help)}`);
         lines.push(...this.logLines(outcome, log));
         return lines;
       }
