@@ -6,7 +6,6 @@ import {
   matchNodes,
   openWorkspace,
   REMEDIES,
-
   selectNodes,
   UsageError,
   verify,
@@ -58,7 +57,11 @@ export interface BuildFlags {
 }
 
 /** `kmips build`. */
-export async function runBuild(globals: GlobalOptions, patterns: readonly string[], flags: BuildFlags): Promise<ExitCode> {
+export async function runBuild(
+  globals: GlobalOptions,
+  patterns: readonly string[],
+  flags: BuildFlags,
+): Promise<ExitCode> {
   const streams = makeStreams(globals);
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
@@ -82,7 +85,8 @@ export async function runBuild(globals: GlobalOptions, patterns: readonly string
     if (result.report === undefined) return reportUnexpectedWork(globals, streams, result.plan);
     const groups = groupsOf(workspace);
     const counts = countOutcomes(result.report.outcomes, groups);
-    if (globals.json === true) streams.out(`${JSON.stringify(buildAsData(counts, result.images))}\n`);
+    if (globals.json === true)
+      streams.out(`${JSON.stringify(buildAsData(counts, result.images))}\n`);
     else streams.out(imageLines(result.images));
     if (progressMode(globals) !== "json") {
       streams.err(failureSummary(result, counts, streams.errPaint));
@@ -96,14 +100,21 @@ export async function runBuild(globals: GlobalOptions, patterns: readonly string
 }
 
 function groupsOf(workspace: Workspace): ReadonlySet<Address> {
-  const groups = [...workspace.graph.nodes.values()].filter((node) => node.definition.kind === "group");
+  const groups = [...workspace.graph.nodes.values()].filter(
+    (node) => node.definition.kind === "group",
+  );
   return new Set(groups.map((node) => node.address));
 }
 
 function savedPlanTarget(workspace: Workspace, patterns: readonly string[]): SavedPlanTarget {
   const { storePath, root } = workspace.environment;
   const selection = selectionText(patterns);
-  return { path: planPath(storePath, root, selection), selection, tool: BUILD_ID, answer: savedAnswer };
+  return {
+    path: planPath(storePath, root, selection),
+    selection,
+    tool: BUILD_ID,
+    answer: savedAnswer,
+  };
 }
 
 /** `--expect-cached` found work: the reasons in the words of `plan`, exit 10. */
@@ -111,14 +122,24 @@ function reportUnexpectedWork(globals: GlobalOptions, streams: Streams, plan: Pl
   if (globals.json === true) streams.out(`${JSON.stringify(planAsData(plan))}\n`);
   else streams.out(renderPlan(plan, { paint: streams.outPaint, all: false }));
   const [first] = [...plan.nodes.values()].flatMap(({ node, decision }) =>
-    decision.state === "invalidated" ? [`${printable(node.address)} would run: ${causeText(decision.causes)}`] : [],
+    decision.state === "invalidated"
+      ? [`${printable(node.address)} would run: ${causeText(decision.causes)}`]
+      : [],
   );
   streams.err(`expected everything to be cached, but ${first ?? "something would run"}\n`);
   return EXIT.work;
 }
 
+export interface PlanFlags {
+  readonly all?: boolean;
+}
+
 /** `kmips plan`. */
-export async function runPlan(globals: GlobalOptions, patterns: readonly string[], flags: { all?: boolean }): Promise<ExitCode> {
+export async function runPlan(
+  globals: GlobalOptions,
+  patterns: readonly string[],
+  flags: PlanFlags,
+): Promise<ExitCode> {
   const streams = makeStreams(globals);
   const workspace = await openFor(globals, undefined, streams);
   try {
@@ -156,7 +177,11 @@ export interface VerifyFlags {
 }
 
 /** `kmips verify`: nodes by rebuilding, or the store by hashing. */
-export async function runVerify(globals: GlobalOptions, patterns: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
+export async function runVerify(
+  globals: GlobalOptions,
+  patterns: readonly string[],
+  flags: VerifyFlags,
+): Promise<ExitCode> {
   const streams = makeStreams(globals);
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
@@ -173,11 +198,13 @@ export async function runVerify(globals: GlobalOptions, patterns: readonly strin
     if (globals.json === true) streams.out(`${JSON.stringify(report)}\n`);
     const { divergence } = report;
     if (divergence === undefined) {
-      if (globals.json !== true) streams.out(`${report.verified.length} nodes rebuilt elsewhere, every digest the same\n`);
+      if (globals.json !== true)
+        streams.out(`${report.verified.length} nodes rebuilt elsewhere, every digest the same\n`);
       return EXIT.ok;
     }
     if (globals.json !== true) {
-      const entry = divergence.entry === undefined ? "" : `, entry "${printable(divergence.entry)}"`;
+      const entry =
+        divergence.entry === undefined ? "" : `, entry "${printable(divergence.entry)}"`;
       const place = divergence.offset === undefined ? "" : ` at byte ${divergence.offset}`;
       streams.out(
         `${printable(divergence.address)} is not reproducible: output "${printable(divergence.output)}"${entry} differs${place}\n` +
@@ -192,13 +219,20 @@ export async function runVerify(globals: GlobalOptions, patterns: readonly strin
   }
 }
 
-async function verifyStore(globals: GlobalOptions, workspace: Workspace, streams: Streams): Promise<ExitCode> {
+async function verifyStore(
+  globals: GlobalOptions,
+  workspace: Workspace,
+  streams: Streams,
+): Promise<ExitCode> {
   const report = await workspace.store.verifyStore({});
   if (globals.json === true) {
     streams.out(`${JSON.stringify(report)}\n`);
     return EXIT.ok;
   }
-  for (const damage of report.damaged) streams.out(`damaged  ${damage.what} ${printable(damage.name)}: ${printable(damage.problem)}\n`);
+  for (const damage of report.damaged)
+    streams.out(
+      `damaged  ${damage.what} ${printable(damage.name)}: ${printable(damage.problem)}\n`,
+    );
   streams.out(
     renderTable(
       ["checked", "number"],
@@ -215,7 +249,8 @@ async function verifyStore(globals: GlobalOptions, workspace: Workspace, streams
 
 function jobsOf(wanted: number | undefined): number {
   if (wanted === undefined) return availableParallelism();
-  if (!Number.isInteger(wanted) || wanted < 1) throw new UsageError("--jobs takes a whole number from 1", "e.g. --jobs 2");
+  if (!Number.isInteger(wanted) || wanted < 1)
+    throw new UsageError("--jobs takes a whole number from 1", "e.g. --jobs 2");
   return wanted;
 }
 
@@ -237,7 +272,11 @@ function makeReporter(globals: GlobalOptions, streams: Streams): Reporter {
 }
 
 /** Opens the project; warnings go to the reporter, or to stderr for commands that have none. */
-export async function openFor(globals: GlobalOptions, reporter: Reporter | undefined, streams?: Streams): Promise<Workspace> {
+export async function openFor(
+  globals: GlobalOptions,
+  reporter: Reporter | undefined,
+  streams?: Streams,
+): Promise<Workspace> {
   return openWorkspace(
     makeEnvironment(globals, (message) => {
       if (reporter !== undefined) reporter.event({ type: "warning", message });
@@ -245,4 +284,3 @@ export async function openFor(globals: GlobalOptions, reporter: Reporter | undef
     }),
   );
 }
-

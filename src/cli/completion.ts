@@ -8,12 +8,29 @@ export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /** Commands whose arguments are nodes. */
-const NODE_COMMANDS = ["plan", "build", "why", "key", "verify", "query", "graph", "log", "export", "push", "update", "test"];
+const NODE_COMMANDS = [
+  "plan",
+  "build",
+  "why",
+  "key",
+  "verify",
+  "query",
+  "graph",
+  "log",
+  "export",
+  "push",
+  "update",
+  "test",
+];
 
 /** The completion script for a shell, made from the program's own commands and options. */
 export function completionScript(shell: Shell, program: Command): string {
   const names = program.commands.map((command) => command.name());
-  const options = [...new Set([...program.options, ...program.commands.flatMap((c) => c.options)].map((o) => o.long ?? ""))]
+  const options = [
+    ...new Set(
+      [...program.options, ...program.commands.flatMap((c) => c.options)].map((o) => o.long ?? ""),
+    ),
+  ]
     .filter((name) => name !== "")
     .sort();
   switch (shell) {

@@ -36,11 +36,15 @@ export interface Streams {
 }
 
 /** @throws UsageError for a directory that is not there */
-export function makeEnvironment(options: GlobalOptions, onWarning: (message: string) => void): Environment {
+export function makeEnvironment(
+  options: GlobalOptions,
+  onWarning: (message: string) => void,
+): Environment {
   const variables = definedVariables();
   const start = options.directory ?? process.cwd();
   const root = projectRoot(start);
-  if (root === undefined) throw new UsageError(`No directory "${start}"`, "name the project with -C DIRECTORY");
+  if (root === undefined)
+    throw new UsageError(`No directory "${start}"`, "name the project with -C DIRECTORY");
   // The bundle stands in dist/ beside recipes/.
   const installation = dirname(__dirname);
   return {
@@ -68,7 +72,8 @@ export function entryRecipes(root: string): string[] {
 
 function definedVariables(): Record<string, string> {
   const variables: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) variables[name] = value;
+  for (const [name, value] of Object.entries(process.env))
+    if (value !== undefined) variables[name] = value;
   // The start-up script put it aside because reading it costs time; network clients need it.
   const certificates = variables["KMIPS_EXTRA_CA_CERTS"];
   if (certificates !== undefined) variables["NODE_EXTRA_CA_CERTS"] = certificates;
@@ -92,12 +97,14 @@ export function makeStreams(options: GlobalOptions): Streams {
 
 /** `--progress` > KMIPS_PROGRESS > BUILDKIT_PROGRESS > a live view on a terminal. @throws UsageError */
 export function progressMode(options: GlobalOptions): ProgressMode {
-  const wanted = options.progress ?? process.env["KMIPS_PROGRESS"] ?? process.env["BUILDKIT_PROGRESS"] ?? "auto";
+  const wanted =
+    options.progress ?? process.env["KMIPS_PROGRESS"] ?? process.env["BUILDKIT_PROGRESS"] ?? "auto";
   switch (wanted) {
     case "auto":
       return process.stderr.isTTY ? "tty" : "plain";
     case "tty":
-      if (!process.stderr.isTTY) throw new UsageError("--progress tty needs a terminal", "use --progress plain");
+      if (!process.stderr.isTTY)
+        throw new UsageError("--progress tty needs a terminal", "use --progress plain");
       return "tty";
     case "plain":
     case "quiet":
@@ -106,15 +113,25 @@ export function progressMode(options: GlobalOptions): ProgressMode {
     case "rawjson":
       return "json";
     default:
-      throw new UsageError(`Unknown progress mode "${wanted}"`, "use auto, tty, plain, json or quiet");
+      throw new UsageError(
+        `Unknown progress mode "${wanted}"`,
+        "use auto, tty, plain, json or quiet",
+      );
   }
 }
 
 /** An abort on the first SIGINT or SIGTERM; a second one ends the process at once. */
-export function abortOnSignals(): { readonly signal: AbortSignal; readonly exitCode: () => number | undefined } {
+export function abortOnSignals(): {
+  readonly signal: AbortSignal;
+  readonly exitCode: () => number | undefined;
+} {
   const controller = new AbortController();
   let code: number | undefined;
-  for (const [name, exit] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+  for (const [name, exit] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
     process.on(name, () => {
       if (code !== undefined) process.exit(exit);
       code = exit;
@@ -128,4 +145,3 @@ export function abortOnSignals(): { readonly signal: AbortSignal; readonly exitC
 export function terminalColumns(): number {
   return process.stderr.columns || 80;
 }
-

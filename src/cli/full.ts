@@ -2,12 +2,23 @@
  * The full program: everything but the start with nothing to do, which `main.ts` answers.
  */
 import { CommanderError } from "commander";
-import { CorruptBlobError, StorageError, StoreBusyError, StoreFormatError } from "../../cache/index.js";
+import {
+  CorruptBlobError,
+  StorageError,
+  StoreBusyError,
+  StoreFormatError,
+} from "../../cache/index.js";
 import { RecipeErrors, UsageError } from "../commands/index.js";
 import { ToolMissingError } from "../host/index.js";
 import { EXIT } from "../model/exit-code.js";
 import { NodeFailure } from "../model/failure.js";
-import { describeFailure, diagnosticsAsData, helpFor, paintFor, renderDiagnostics } from "../report/index.js";
+import {
+  describeFailure,
+  diagnosticsAsData,
+  helpFor,
+  paintFor,
+  renderDiagnostics,
+} from "../report/index.js";
 import { exitCodeOf } from "../model/exit-code.js";
 import { VERSION } from "./environment.js";
 import { makeProgram } from "./program.js";
@@ -34,7 +45,9 @@ function withStoreCheck(argv: readonly string[]): string[] {
   if (!argv.includes("verify")) return [...argv];
   return argv.map((word, index) => {
     const next = argv[index + 1];
-    return word === "--store" && (next === undefined || next.startsWith("-") || next === "verify") ? "--blobs" : word;
+    return word === "--store" && (next === undefined || next.startsWith("-") || next === "verify")
+      ? "--blobs"
+      : word;
   });
 }
 
@@ -49,7 +62,10 @@ function explainError(error: unknown, json: boolean): number {
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
   if (error instanceof RecipeErrors) {
-    if (json) process.stdout.write(`${JSON.stringify({ diagnostics: diagnosticsAsData(error.diagnostics) })}\n`);
+    if (json)
+      process.stdout.write(
+        `${JSON.stringify({ diagnostics: diagnosticsAsData(error.diagnostics) })}\n`,
+      );
     else process.stderr.write(renderDiagnostics(error.diagnostics, paint));
     return EXIT.recipe;
   }
@@ -84,6 +100,8 @@ function explainError(error: unknown, json: boolean): number {
     return EXIT.environment;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`${paint.red.bold("bug in kmips")} ${VERSION}, please report it with the recipe and this text:\n${stack}\n`);
+  process.stderr.write(
+    `${paint.red.bold("bug in kmips")} ${VERSION}, please report it with the recipe and this text:\n${stack}\n`,
+  );
   return EXIT.bug;
 }

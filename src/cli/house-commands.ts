@@ -2,7 +2,14 @@
 import { dirname } from "node:path";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
-import { collectGarbage, collectionRows, diagnose, openProject, UsageError, type Check } from "../commands/index.js";
+import {
+  collectGarbage,
+  collectionRows,
+  diagnose,
+  openProject,
+  UsageError,
+  type Check,
+} from "../commands/index.js";
 import { Tools } from "../host/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import { formatBytes, printable, renderTable } from "../report/index.js";
@@ -14,6 +21,10 @@ export interface GcFlags {
   readonly maxSize?: string;
   readonly olderThan?: string;
   readonly grace?: string;
+}
+
+export interface SetupFlags {
+  readonly yes?: boolean;
 }
 
 /** `kmips gc`. */
@@ -33,19 +44,39 @@ export async function runGc(globals: GlobalOptions, flags: GcFlags): Promise<Exi
     }
     const rows = collectionRows(plan);
     if (flags.plan === true) {
-      for (const row of rows) streams.out(`${formatBytes(row.bytes).padStart(9)}  ${printable(row.what)}  ${printable(row.why)}\n`);
+      for (const row of rows)
+        streams.out(
+          `${formatBytes(row.bytes).padStart(9)}  ${printable(row.what)}  ${printable(row.why)}\n`,
+        );
     }
     const total = `${rows.length} things, ${formatBytes(plan.freedBytes)} of ${formatBytes(plan.storeBytes)}`;
-    streams.out(flags.plan === true ? `would remove ${total}; kmips gc does it\n` : `removed ${total}\n`);
-    if (plan.overBytes > 0) streams.err(`${formatBytes(plan.overBytes)} over --max-size remain: all of it is in use\n`);
+    streams.out(
+      flags.plan === true ? `would remove ${total}; kmips gc does it\n` : `removed ${total}\n`,
+    );
+    if (plan.overBytes > 0)
+      streams.err(`${formatBytes(plan.overBytes)} over --max-size remain: all of it is in use\n`);
     return EXIT.ok;
   } finally {
     await workspace.store.close();
   }
 }
 
-const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
-const TIME_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 };
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+};
+const TIME_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1e3,
+  m: 60e3,
+  h: 3600e3,
+  d: 86_400e3,
+};
 
 function parseSize(text: string, option: string): number {
   return parseUnit(text, SIZE_UNITS, option, "20GiB");
@@ -55,11 +86,19 @@ function parseDuration(text: string, option: string): number {
   return parseUnit(text, TIME_UNITS, option, "2h");
 }
 
-function parseUnit(text: string, units: Readonly<Record<string, number>>, option: string, example: string): number {
+function parseUnit(
+  text: string,
+  units: Readonly<Record<string, number>>,
+  option: string,
+  example: string,
+): number {
   const [, number, unit = ""] = /^(\d+)([a-zA-Z]+)$/.exec(text) ?? [];
   const factor = units[unit];
   if (number === undefined || factor === undefined) {
-    throw new UsageError(`${option} "${text}" has no known unit`, `write it like ${example}; units: ${Object.keys(units).join(" ")}`);
+    throw new UsageError(
+      `${option} "${text}" has no known unit`,
+      `write it like ${example}; units: ${Object.keys(units).join(" ")}`,
+    );
   }
   return Number(number) * factor;
 }
@@ -72,7 +111,8 @@ export async function runDoctor(globals: GlobalOptions): Promise<ExitCode> {
   else {
     const rows = checks.map((check) => [check.ok ? "ok" : "MISSING", check.name, check.detail]);
     streams.out(renderTable(["state", "what", "found"], rows));
-    for (const check of checks) if (!check.ok && check.fix !== undefined) streams.out(`fix ${check.name}: ${check.fix}\n`);
+    for (const check of checks)
+      if (!check.ok && check.fix !== undefined) streams.out(`fix ${check.name}: ${check.fix}\n`);
   }
   return checks.every((check) => check.ok) ? EXIT.ok : EXIT.environment;
 }
@@ -86,9 +126,15 @@ function runChecks(globals: GlobalOptions): Check[] {
 }
 
 /** `kmips setup`: asks when a person is at the terminal, installs only as root. */
-export async function runSetup(globals: GlobalOptions, flags: { yes?: boolean }): Promise<ExitCode> {
+export async function runSetup(globals: GlobalOptions, flags: SetupFlags): Promise<ExitCode> {
   const streams = makeStreams(globals);
-  const packages = [...new Set(runChecks(globals).flatMap((check) => (check.ok || check.package === undefined ? [] : check.package.split(" "))))];
+  const packages = [
+    ...new Set(
+      runChecks(globals).flatMap((check) =>
+        check.ok || check.package === undefined ? [] : check.package.split(" "),
+      ),
+    ),
+  ];
   if (packages.length === 0) {
     streams.out("nothing to install\n");
     return EXIT.ok;
@@ -98,14 +144,22 @@ export async function runSetup(globals: GlobalOptions, flags: { yes?: boolean })
     streams.out(`run as root:\n  ${command.join(" ")}\n`);
     return EXIT.environment;
   }
-  if (flags.yes !== true && process.stdin.isTTY && !(await confirm(`install ${packages.join(" ")}?`))) {
+  if (
+    flags.yes !== true &&
+    process.stdin.isTTY &&
+    !(await confirm(`install ${packages.join(" ")}?`))
+  ) {
     streams.out(`not installed; the command is\n  ${command.join(" ")}\n`);
     return EXIT.environment;
   }
   const environment = makeEnvironment(globals, () => undefined);
   const env = { ...environment.variables, DEBIAN_FRONTEND: "noninteractive" };
   for (const argv of [["apt-get", "update"], command]) {
-    const result = await environment.processes.run({ argv, env, onOutput: (chunk) => streams.err(chunk.toString()) });
+    const result = await environment.processes.run({
+      argv,
+      env,
+      onOutput: (chunk) => streams.err(chunk.toString()),
+    });
     if (result.code !== 0) return EXIT.environment;
   }
   return EXIT.ok;

@@ -18,9 +18,21 @@ import {
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
-import { diagnosticsAsData, formatBytes, printable, renderDiagnostics, renderTable } from "../report/index.js";
+import {
+  diagnosticsAsData,
+  formatBytes,
+  printable,
+  renderDiagnostics,
+  renderTable,
+} from "../report/index.js";
 import { openFor } from "./build-commands.js";
-import { abortOnSignals, makeEnvironment, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
+import {
+  abortOnSignals,
+  makeEnvironment,
+  makeStreams,
+  type GlobalOptions,
+  type Streams,
+} from "./environment.js";
 
 async function withWorkspace(
   globals: GlobalOptions,
@@ -42,24 +54,36 @@ export async function runKey(globals: GlobalOptions, pattern: string): Promise<E
       streams.out(`${JSON.stringify(document)}\n`);
       return EXIT.ok;
     }
-    const lines = [`${document.kind} ${printable(document.address)}`, `key ${document.key ?? `not known before ${document.waitsFor.join(", ")} ran`}`];
+    const lines = [
+      `${document.kind} ${printable(document.address)}`,
+      `key ${document.key ?? `not known before ${document.waitsFor.join(", ")} ran`}`,
+    ];
     for (const field of document.fields) {
       const [first = "", ...rest] = field.lines;
-      lines.push(`${printable(field.name)}: ${printable(first)}`, ...rest.map((line) => `  ${printable(line)}`));
+      lines.push(
+        `${printable(field.name)}: ${printable(first)}`,
+        ...rest.map((line) => `  ${printable(line)}`),
+      );
     }
     streams.out(`${lines.join("\n")}\n`);
     return EXIT.ok;
   });
 }
 
-export async function runDiff(globals: GlobalOptions, before: string, after: string): Promise<ExitCode> {
+export async function runDiff(
+  globals: GlobalOptions,
+  before: string,
+  after: string,
+): Promise<ExitCode> {
   return withWorkspace(globals, (workspace, streams) => {
     const changes = diffSides(workspace, before, after);
     if (globals.json === true) streams.out(`${JSON.stringify(changes)}\n`);
     else if (changes.length === 0) streams.out("no difference\n");
     else {
       for (const change of changes) {
-        streams.out(`${change.code}: ${printable(change.summary)}\n${change.lines.map((line) => `  ${printable(line)}\n`).join("")}`);
+        streams.out(
+          `${change.code}: ${printable(change.summary)}\n${change.lines.map((line) => `  ${printable(line)}\n`).join("")}`,
+        );
       }
     }
     return EXIT.ok;
@@ -70,24 +94,36 @@ export async function runCheck(globals: GlobalOptions): Promise<ExitCode> {
   const streams = makeStreams(globals);
   const project = openProject(makeEnvironment(globals, () => undefined));
   if (globals.json === true) {
-    streams.out(`${JSON.stringify({ diagnostics: diagnosticsAsData(project.diagnostics), nodes: project.graph.nodes.size })}\n`);
+    streams.out(
+      `${JSON.stringify({ diagnostics: diagnosticsAsData(project.diagnostics), nodes: project.graph.nodes.size })}\n`,
+    );
     return EXIT.ok;
   }
-  if (project.diagnostics.length > 0) streams.err(renderDiagnostics(project.diagnostics, streams.errPaint));
-  streams.out(`${project.graph.recipes.length} recipes, ${project.graph.nodes.size} nodes, no errors\n`);
+  if (project.diagnostics.length > 0)
+    streams.err(renderDiagnostics(project.diagnostics, streams.errPaint));
+  streams.out(
+    `${project.graph.recipes.length} recipes, ${project.graph.nodes.size} nodes, no errors\n`,
+  );
   return EXIT.ok;
 }
 
-export async function runFmt(globals: GlobalOptions, files: readonly string[], flags: { check?: boolean }): Promise<ExitCode> {
+export async function runFmt(
+  globals: GlobalOptions,
+  files: readonly string[],
+  flags: FmtFlags,
+): Promise<ExitCode> {
   const streams = makeStreams(globals);
   const environment = makeEnvironment(globals, () => undefined);
   const paths = files.length > 0 ? files.map((file) => resolve(file)) : ownRecipes(globals);
   const report = formatFiles(environment.root, paths, flags.check ?? false);
   if (globals.json === true) {
-    streams.out(`${JSON.stringify({ changed: report.changed, diagnostics: diagnosticsAsData(report.diagnostics) })}\n`);
+    streams.out(
+      `${JSON.stringify({ changed: report.changed, diagnostics: diagnosticsAsData(report.diagnostics) })}\n`,
+    );
   } else {
     for (const path of report.changed) streams.out(`${path}\n`);
-    if (report.diagnostics.length > 0) streams.err(renderDiagnostics(report.diagnostics, streams.errPaint));
+    if (report.diagnostics.length > 0)
+      streams.err(renderDiagnostics(report.diagnostics, streams.errPaint));
   }
   if (report.diagnostics.length > 0) return EXIT.recipe;
   return flags.check === true && report.changed.length > 0 ? EXIT.recipe : EXIT.ok;
@@ -105,27 +141,53 @@ function ownRecipes(globals: GlobalOptions): string[] {
   }
 }
 
+export interface FmtFlags {
+  readonly check?: boolean;
+}
+
+export interface GraphFlags {
+  readonly format: "dot" | "mermaid";
+}
+
+export interface ExportFlags {
+  readonly output: string;
+}
+
 export interface QueryFlags {
   readonly deps?: boolean;
   readonly rdeps?: boolean;
 }
 
-export async function runQuery(globals: GlobalOptions, patterns: readonly string[], flags: QueryFlags): Promise<ExitCode> {
+export async function runQuery(
+  globals: GlobalOptions,
+  patterns: readonly string[],
+  flags: QueryFlags,
+): Promise<ExitCode> {
   const streams = makeStreams(globals);
   const { graph } = openProject(makeEnvironment(globals, () => undefined));
-  const relation = flags.deps === true ? "dependencies" : flags.rdeps === true ? "dependents" : "self";
+  const relation =
+    flags.deps === true ? "dependencies" : flags.rdeps === true ? "dependents" : "self";
   const addresses = query(graph, { selection: selectNodes(graph, patterns), relation });
   if (globals.json === true) {
     const rows = addresses.map((address) => {
       const node = graph.nodes.get(address);
-      return { address, kind: node?.definition.kind, dependencies: node?.dependencies, doc: node?.doc };
+      return {
+        address,
+        kind: node?.definition.kind,
+        dependencies: node?.dependencies,
+        doc: node?.doc,
+      };
     });
     streams.out(`${JSON.stringify(rows)}\n`);
   } else streams.out(addresses.map((address) => `${printable(address)}\n`).join(""));
   return EXIT.ok;
 }
 
-export async function runGraph(globals: GlobalOptions, patterns: readonly string[], flags: { format: "dot" | "mermaid" }): Promise<ExitCode> {
+export async function runGraph(
+  globals: GlobalOptions,
+  patterns: readonly string[],
+  flags: GraphFlags,
+): Promise<ExitCode> {
   const streams = makeStreams(globals);
   const { graph } = openProject(makeEnvironment(globals, () => undefined));
   streams.out(graphText(graph, selectNodes(graph, patterns), flags.format));
@@ -135,7 +197,8 @@ export async function runGraph(globals: GlobalOptions, patterns: readonly string
 export async function runImages(globals: GlobalOptions): Promise<ExitCode> {
   return withWorkspace(globals, (workspace, streams) => {
     const rows = listImages(workspace);
-    if (globals.json === true) streams.out(`${JSON.stringify({ store: workspace.store.root, images: rows })}\n`);
+    if (globals.json === true)
+      streams.out(`${JSON.stringify({ store: workspace.store.root, images: rows })}\n`);
     else {
       streams.out(
         renderTable(
@@ -162,7 +225,11 @@ export async function runLog(globals: GlobalOptions, pattern: string): Promise<E
   });
 }
 
-export async function runExport(globals: GlobalOptions, patterns: readonly string[], flags: { output: string }): Promise<ExitCode> {
+export async function runExport(
+  globals: GlobalOptions,
+  patterns: readonly string[],
+  flags: ExportFlags,
+): Promise<ExitCode> {
   return withWorkspace(globals, async (workspace) => {
     const images = selectNodes(workspace.graph, patterns).filter(
       (address) => workspace.graph.nodes.get(address)?.definition.kind === "image",
@@ -172,19 +239,35 @@ export async function runExport(globals: GlobalOptions, patterns: readonly strin
   });
 }
 
-export async function runPush(globals: GlobalOptions, pattern: string, destination: string): Promise<ExitCode> {
+export async function runPush(
+  globals: GlobalOptions,
+  pattern: string,
+  destination: string,
+): Promise<ExitCode> {
   return withWorkspace(globals, async (workspace, streams) => {
     const address = selectNode(workspace.graph, pattern);
     const { signal } = abortOnSignals();
-    const { ok, output } = await pushImage(workspace, address, destination, workspace.environment.processes, signal);
+    const { ok, output } = await pushImage(
+      workspace,
+      address,
+      destination,
+      workspace.environment.processes,
+      signal,
+    );
     streams.err(printable(output));
     return ok ? EXIT.ok : EXIT.network;
   });
 }
 
-export async function runUpdate(globals: GlobalOptions, patterns: readonly string[]): Promise<ExitCode> {
+export async function runUpdate(
+  globals: GlobalOptions,
+  patterns: readonly string[],
+): Promise<ExitCode> {
   return withWorkspace(globals, (workspace, streams) => {
-    const wanted = query(workspace.graph, { selection: selectNodes(workspace.graph, patterns), relation: "dependencies" });
+    const wanted = query(workspace.graph, {
+      selection: selectNodes(workspace.graph, patterns),
+      relation: "dependencies",
+    });
     const { changed, unbuilt } = updateLock(workspace, wanted);
     if (globals.json === true) streams.out(`${JSON.stringify({ changed, unbuilt })}\n`);
     else {

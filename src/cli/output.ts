@@ -22,7 +22,10 @@ export interface BuildCounts {
   readonly emulatedMs: number;
 }
 
-export function countOutcomes(outcomes: ReadonlyMap<Address, NodeOutcome>, groups: ReadonlySet<Address>): BuildCounts {
+export function countOutcomes(
+  outcomes: ReadonlyMap<Address, NodeOutcome>,
+  groups: ReadonlySet<Address>,
+): BuildCounts {
   const counts = { nodes: 0, executed: 0, cached: 0, cutOff: 0, nativeMs: 0, emulatedMs: 0 };
   const failed: Address[] = [];
   const skipped: Address[] = [];
@@ -52,15 +55,27 @@ export function countOutcomes(outcomes: ReadonlyMap<Address, NodeOutcome>, group
 /** The closing line of a build; the same words whether the flat plan or the full program says them. */
 export function closingLine(counts: BuildCounts, elapsedMs: number | undefined): string {
   const cutOff = counts.cutOff > 0 ? ` (${counts.cutOff} with rebuilt but identical inputs)` : "";
-  const parts = [`${counts.executed} of ${counts.nodes} nodes executed, ${counts.cached} cached${cutOff}`];
-  if (counts.executed > 0) parts.push(`${formatMs(counts.nativeMs)} native, ${formatMs(counts.emulatedMs)} emulated`);
+  const parts = [
+    `${counts.executed} of ${counts.nodes} nodes executed, ${counts.cached} cached${cutOff}`,
+  ];
+  if (counts.executed > 0)
+    parts.push(`${formatMs(counts.nativeMs)} native, ${formatMs(counts.emulatedMs)} emulated`);
   if (elapsedMs !== undefined) parts.push(`took ${formatMs(elapsedMs)}`);
   return `${parts.join("; ")}\n`;
 }
 
 /** What a start with nothing to do prints. */
 export function savedAnswer(nodes: number, images: readonly BuiltImage[]): SavedAnswer {
-  const counts: BuildCounts = { nodes, executed: 0, cached: nodes, cutOff: 0, failed: [], skipped: [], nativeMs: 0, emulatedMs: 0 };
+  const counts: BuildCounts = {
+    nodes,
+    executed: 0,
+    cached: nodes,
+    cutOff: 0,
+    failed: [],
+    skipped: [],
+    nativeMs: 0,
+    emulatedMs: 0,
+  };
   return {
     result: imageLines(images),
     resultJson: `${JSON.stringify(buildAsData(counts, images))}\n`,
@@ -76,13 +91,17 @@ export function buildAsData(counts: BuildCounts, images: readonly BuiltImage[]):
 /** Failures once more at the end, count first, then names: the last screenful says what to do. */
 export function failureSummary(result: BuildResult, counts: BuildCounts, paint: Paint): string {
   if (counts.failed.length === 0) return "";
-  const skipped = counts.skipped.length > 0 ? `, ${counts.skipped.length} skipped because of it` : "";
+  const skipped =
+    counts.skipped.length > 0 ? `, ${counts.skipped.length} skipped because of it` : "";
   const lines = [paint.red.bold(`${counts.failed.length} failed${skipped}:`)];
   for (const address of counts.failed) {
     const outcome = result.report?.outcomes.get(address);
     if (outcome?.kind !== "failed") continue;
     const { code, headline } = describeFailure(outcome.reason);
-    lines.push(`  ${printable(address)}  ${code}: ${headline}`, `    kmips log '${printable(address)}'`);
+    lines.push(
+      `  ${printable(address)}  ${code}: ${headline}`,
+      `    kmips log '${printable(address)}'`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }

@@ -4,10 +4,18 @@
  */
 import { Command, Option } from "commander";
 import { EXIT_MEANINGS, type ExitCode } from "../model/exit-code.js";
-import { runBuild, runPlan, runVerify, runWhy } from "./build-commands.js";
+import {
+  runBuild,
+  runPlan,
+  runVerify,
+  runWhy,
+  type BuildFlags,
+  type PlanFlags,
+  type VerifyFlags,
+} from "./build-commands.js";
 import { completionScript, SHELLS, type Shell } from "./completion.js";
 import { VERSION, type GlobalOptions } from "./environment.js";
-import { runDoctor, runGc, runSetup } from "./house-commands.js";
+import { runDoctor, runGc, runSetup, type GcFlags, type SetupFlags } from "./house-commands.js";
 import {
   runCheck,
   runDiff,
@@ -20,6 +28,10 @@ import {
   runPush,
   runQuery,
   runUpdate,
+  type ExportFlags,
+  type FmtFlags,
+  type GraphFlags,
+  type QueryFlags,
 } from "./look-commands.js";
 
 export type ExitSetter = (code: ExitCode) => void;
@@ -37,7 +49,10 @@ export function makeProgram(exit: ExitSetter): Command {
   program
     .description(DESCRIPTION)
     .version(VERSION, "-V, --version", "print the version")
-    .option("-C, --directory <dir>", "the project: the nearest directory upwards with project.kmips")
+    .option(
+      "-C, --directory <dir>",
+      "the project: the nearest directory upwards with project.kmips",
+    )
     .option("--store <dir>", "the store (env KMIPS_STORE; default $XDG_CACHE_HOME/kmips)")
     .option("--json", "print results as JSON")
     .option("--progress <mode>", "auto, tty, plain, json or quiet (env KMIPS_PROGRESS)")
@@ -47,18 +62,32 @@ export function makeProgram(exit: ExitSetter): Command {
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError("(kmips help shows the commands, kmips COMMAND --help one of them)")
     .exitOverride()
-    .addHelpText("after", `\nExit codes:\n${EXIT_MEANINGS.map(([code, text]) => `  ${String(code).padStart(3)}  ${text}`).join("\n")}`);
+    .addHelpText(
+      "after",
+      `\nExit codes:\n${EXIT_MEANINGS.map(([code, text]) => `  ${String(code).padStart(3)}  ${text}`).join("\n")}`,
+    );
   const globals = (): GlobalOptions => program.opts();
 
-  const command = (spec: string, summary: string, examples: readonly string[], nodes = true): Command =>
+  const command = (
+    spec: string,
+    summary: string,
+    examples: readonly string[],
+    nodes = true,
+  ): Command =>
     program
       .command(spec)
       .summary(summary)
       .description(summary)
       .exitOverride()
-      .addHelpText("after", `${nodes ? NODES_HELP : ""}\n\nExamples:\n${examples.map((line) => `  ${line}`).join("\n")}`);
+      .addHelpText(
+        "after",
+        `${nodes ? NODES_HELP : ""}\n\nExamples:\n${examples.map((line) => `  ${line}`).join("\n")}`,
+      );
 
-  const jobs = new Option("-j, --jobs <n>", "how many nodes run at once (default: the processors)").argParser(Number);
+  const jobs = new Option(
+    "-j, --jobs <n>",
+    "how many nodes run at once (default: the processors)",
+  ).argParser(Number);
   command("build [nodes...]", "run what is invalidated, and its tests", [
     "kmips build                    # everything",
     "kmips build etcd 'test*'       # an image and what it needs",
@@ -69,18 +98,24 @@ export function makeProgram(exit: ExitSetter): Command {
     .option("--expect-cached", "run nothing; exit 10 with the reason if anything would run")
     .option("--force", "run the named nodes even when they are cached")
     .option("--offline", "fetch nothing")
-    .action(async (nodes: string[], options) => exit(await runBuild(globals(), nodes, options)));
+    .action(async (nodes: string[], options: BuildFlags) =>
+      exit(await runBuild(globals(), nodes, options)),
+    );
 
   command("plan [nodes...]", "say what would run and why, before it does", [
     "kmips plan",
     "kmips plan image.etcd --all    # cached nodes too",
   ])
     .option("-a, --all", "list cached nodes too")
-    .action(async (nodes: string[], options) => exit(await runPlan(globals(), nodes, options)));
+    .action(async (nodes: string[], options: PlanFlags) =>
+      exit(await runPlan(globals(), nodes, options)),
+    );
 
-  command("why <node>", "the exact difference to the last build, root causes apart from followers", [
-    "kmips why image.coredns",
-  ]).action(async (node: string) => exit(await runWhy(globals(), node)));
+  command(
+    "why <node>",
+    "the exact difference to the last build, root causes apart from followers",
+    ["kmips why image.coredns"],
+  ).action(async (node: string) => exit(await runWhy(globals(), node)));
 
   command("key <node>", "every field of a node's key", ["kmips key component.etcd --json"]).action(
     async (node: string) => exit(await runKey(globals(), node)),
@@ -89,10 +124,16 @@ export function makeProgram(exit: ExitSetter): Command {
   command(
     "diff <before> <after>",
     "the difference between two keys",
-    ["kmips diff last:image.etcd image.etcd", "kmips diff sha256:… sha256:…   # keys from kmips key"],
+    [
+      "kmips diff last:image.etcd image.etcd",
+      "kmips diff sha256:… sha256:…   # keys from kmips key",
+    ],
     false,
   )
-    .addHelpText("after", "\nA side is NODE (as it would be built now), last:NODE (as it was last built) or a key.")
+    .addHelpText(
+      "after",
+      "\nA side is NODE (as it would be built now), last:NODE (as it was last built) or a key.",
+    )
     .action(async (before: string, after: string) => exit(await runDiff(globals(), before, after)));
 
   command("verify [nodes...]", "rebuild under other circumstances and compare digests", [
@@ -101,62 +142,123 @@ export function makeProgram(exit: ExitSetter): Command {
   ])
     .option("--blobs", "check the store instead: hash every blob and record again")
     .addOption(new Option("-j, --jobs <n>", "processors for a node").argParser(Number))
-    .action(async (nodes: string[], options) => exit(await runVerify(globals(), nodes, options)));
+    .action(async (nodes: string[], options: VerifyFlags) =>
+      exit(await runVerify(globals(), nodes, options)),
+    );
 
-  command("check", "check the recipes without building", ["kmips check", "kmips check -C examples/hello"], false)
-    .action(async () => exit(await runCheck(globals())));
+  command(
+    "check",
+    "check the recipes without building",
+    ["kmips check", "kmips check -C examples/hello"],
+    false,
+  ).action(async () => exit(await runCheck(globals())));
 
-  command("fmt [files...]", "format recipes; no options to choose from", ["kmips fmt", "kmips fmt --check"], false)
+  command(
+    "fmt [files...]",
+    "format recipes; no options to choose from",
+    ["kmips fmt", "kmips fmt --check"],
+    false,
+  )
     .option("--check", "change nothing; exit 3 when a file is not formatted")
-    .action(async (files: string[], options) => exit(await runFmt(globals(), files, options)));
+    .action(async (files: string[], options: FmtFlags) =>
+      exit(await runFmt(globals(), files, options)),
+    );
 
-  command("query [nodes...]", "list nodes", ["kmips query 'image.*'", "kmips query etcd --deps", "kmips query source.kubernetes --rdeps"])
+  command("query [nodes...]", "list nodes", [
+    "kmips query 'image.*'",
+    "kmips query etcd --deps",
+    "kmips query source.kubernetes --rdeps",
+  ])
     .option("--deps", "with everything they need")
     .option("--rdeps", "with everything that needs them")
-    .action(async (nodes: string[], options) => exit(await runQuery(globals(), nodes, options)));
+    .action(async (nodes: string[], options: QueryFlags) =>
+      exit(await runQuery(globals(), nodes, options)),
+    );
 
-  command("graph [nodes...]", "the build graph as text for Graphviz or Mermaid", ["kmips graph image.etcd | dot -Tsvg > etcd.svg"])
-    .addOption(new Option("--format <format>", "the language").choices(["dot", "mermaid"]).default("dot"))
-    .action(async (nodes: string[], options) => exit(await runGraph(globals(), nodes, options)));
+  command("graph [nodes...]", "the build graph as text for Graphviz or Mermaid", [
+    "kmips graph image.etcd | dot -Tsvg > etcd.svg",
+  ])
+    .addOption(
+      new Option("--format <format>", "the language").choices(["dot", "mermaid"]).default("dot"),
+    )
+    .action(async (nodes: string[], options: GraphFlags) =>
+      exit(await runGraph(globals(), nodes, options)),
+    );
 
-  command("images", "the images of the project and what the store has of them", ["kmips images", "skopeo inspect oci:STORE:etcd:3.3.15"], false)
-    .action(async () => exit(await runImages(globals())));
+  command(
+    "images",
+    "the images of the project and what the store has of them",
+    ["kmips images", "skopeo inspect oci:STORE:etcd:3.3.15"],
+    false,
+  ).action(async () => exit(await runImages(globals())));
 
   command("log <node>", "what the last run of a node printed", ["kmips log component.etcd"]).action(
     async (node: string) => exit(await runLog(globals(), node)),
   );
 
-  command("export <images...>", "write images as one archive for docker load and ctr images import", [
-    "kmips export etcd coredns -o images.tar",
-  ])
+  command(
+    "export <images...>",
+    "write images as one archive for docker load and ctr images import",
+    ["kmips export etcd coredns -o images.tar"],
+  )
     .requiredOption("-o, --output <file>", "the archive")
-    .action(async (images: string[], options) => exit(await runExport(globals(), images, options)));
+    .action(async (images: string[], options: ExportFlags) =>
+      exit(await runExport(globals(), images, options)),
+    );
 
-  command("push <image> <destination>", "copy an image to a registry with skopeo", ["kmips push etcd 127.0.0.1:5000/etcd:3.3.15"])
-    .action(async (image: string, destination: string) => exit(await runPush(globals(), image, destination)));
-
-  command("update [nodes...]", "record in kmips.lock what the last build fetched", ["kmips update component.etcd"]).action(
-    async (nodes: string[]) => exit(await runUpdate(globals(), nodes)),
+  command("push <image> <destination>", "copy an image to a registry with skopeo", [
+    "kmips push etcd 127.0.0.1:5000/etcd:3.3.15",
+  ]).action(async (image: string, destination: string) =>
+    exit(await runPush(globals(), image, destination)),
   );
 
-  command("gc", "remove what no image, project or running build needs", ["kmips gc --plan", "kmips gc --max-size 20GiB"], false)
+  command("update [nodes...]", "record in kmips.lock what the last build fetched", [
+    "kmips update component.etcd",
+  ]).action(async (nodes: string[]) => exit(await runUpdate(globals(), nodes)));
+
+  command(
+    "gc",
+    "remove what no image, project or running build needs",
+    ["kmips gc --plan", "kmips gc --max-size 20GiB"],
+    false,
+  )
     .option("--plan", "only say what would go")
-    .option("--max-size <size>", "also remove the least recently used results above this size, e.g. 20GiB")
-    .option("--older-than <duration>", "results that no project was last built with go when unused this long (default 30d)")
+    .option(
+      "--max-size <size>",
+      "also remove the least recently used results above this size, e.g. 20GiB",
+    )
+    .option(
+      "--older-than <duration>",
+      "results that no project was last built with go when unused this long (default 30d)",
+    )
     .option("--grace <duration>", "spare everything younger (default 1h)")
-    .action(async (options) => exit(await runGc(globals(), options)));
+    .action(async (options: GcFlags) => exit(await runGc(globals(), options)));
 
-  command("doctor", "check the tools that the project needs, with one fix per gap", ["kmips doctor"], false)
-    .action(async () => exit(await runDoctor(globals())));
+  command(
+    "doctor",
+    "check the tools that the project needs, with one fix per gap",
+    ["kmips doctor"],
+    false,
+  ).action(async () => exit(await runDoctor(globals())));
 
-  command("setup", "install the missing tools with the system's package manager", ["kmips setup", "kmips setup --yes"], false)
+  command(
+    "setup",
+    "install the missing tools with the system's package manager",
+    ["kmips setup", "kmips setup --yes"],
+    false,
+  )
     .option("-y, --yes", "do not ask")
-    .action(async (options) => exit(await runSetup(globals(), options)));
+    .action(async (options: SetupFlags) => exit(await runSetup(globals(), options)));
 
-  command("completion <shell>", `print a completion script: ${SHELLS.join(", ")}`, ["kmips completion bash > /etc/bash_completion.d/kmips"], false)
-    .action((shell: string) => {
-      if (!SHELLS.includes(shell as Shell)) program.error(`error: unknown shell "${shell}"; use ${SHELLS.join(", ")}`, { exitCode: 2 });
-      process.stdout.write(completionScript(shell as Shell, program));
-    });
+  command(
+    "completion <shell>",
+    `print a completion script: ${SHELLS.join(", ")}`,
+    ["kmips completion bash > /etc/bash_completion.d/kmips"],
+    false,
+  ).action((shell: string) => {
+    if (!SHELLS.includes(shell as Shell))
+      program.error(`error: unknown shell "${shell}"; use ${SHELLS.join(", ")}`, { exitCode: 2 });
+    process.stdout.write(completionScript(shell as Shell, program));
+  });
   return program;
 }

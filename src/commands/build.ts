@@ -2,7 +2,13 @@
  * `kmips build`: plan, execute what is invalidated, name the images, write the flat plan that
  * lets the next run of nothing be quick.
  */
-import { CorruptBlobError, MEDIA_TYPES, MissingBlobError, type ActionRecord, type Descriptor } from "../../cache/index.js";
+import {
+  CorruptBlobError,
+  MEDIA_TYPES,
+  MissingBlobError,
+  type ActionRecord,
+  type Descriptor,
+} from "../../cache/index.js";
 import { executePlan, runNode, type RunnerOptions } from "../execute/index.js";
 import type { BuildEvent, BuildReport } from "../model/event.js";
 import type { Address } from "../model/node.js";
@@ -42,7 +48,14 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
   const start = request.now();
   const startedMs = startClock(workspace);
   recheckChangedBlobs(workspace, request);
-  const planOptions = { graph, selection: request.selection, store, inputs, history, forced: request.forced };
+  const planOptions = {
+    graph,
+    selection: request.selection,
+    store,
+    inputs,
+    history,
+    forced: request.forced,
+  };
   const plan = planBuild(planOptions);
   const states = [...plan.nodes.values()].map((planned) => planned.decision.state);
   const toRun = states.filter((state) => state === "invalidated").length;
@@ -61,20 +74,24 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
     signal: request.signal,
     onEvent: request.onEvent,
     logPath: (key) => store.paths.log(key),
-    run: (planned, key, results) => runNode(planned, key, results, runner, request.forced.has(planned.node.address)),
+    run: (planned, key, results) =>
+      runNode(planned, key, results, runner, request.forced.has(planned.node.address)),
   });
   const images = await nameImages(workspace, plan, report);
   workspace.fileIndex.save();
   if (isComplete(report)) {
     if (report.executed.length > 0) history.compact();
-    if (request.savedPlan !== undefined) savePlan(workspace, plan, startedMs, images, request.savedPlan);
+    if (request.savedPlan !== undefined)
+      savePlan(workspace, plan, startedMs, images, request.savedPlan);
   }
   return { plan, report, images, elapsedMs: request.now() - start };
 }
 
 /** Whether every node has a result. */
 export function isComplete(report: BuildReport): boolean {
-  return [...report.outcomes.values()].every((outcome) => outcome.kind === "cached" || outcome.kind === "built");
+  return [...report.outcomes.values()].every(
+    (outcome) => outcome.kind === "cached" || outcome.kind === "built",
+  );
 }
 
 export function runnerOptions(
@@ -107,13 +124,20 @@ function recheckChangedBlobs(workspace: Workspace, request: BuildRequest): void 
       for (const chunk of workspace.store.readChunks(digest)) void chunk;
     } catch (error) {
       if (!(error instanceof CorruptBlobError || error instanceof MissingBlobError)) throw error;
-      request.onEvent({ type: "warning", message: `${error.message}; what needs it is built again` });
+      request.onEvent({
+        type: "warning",
+        message: `${error.message}; what needs it is built again`,
+      });
     }
   }
 }
 
 /** Gives every image and index of the plan its name in the store's index.json. */
-async function nameImages(workspace: Workspace, plan: Plan, report: BuildReport): Promise<BuiltImage[]> {
+async function nameImages(
+  workspace: Workspace,
+  plan: Plan,
+  report: BuildReport,
+): Promise<BuiltImage[]> {
   const { store } = workspace;
   const images: BuiltImage[] = [];
   const references = new Map<string, Descriptor>();
@@ -126,7 +150,9 @@ async function nameImages(workspace: Workspace, plan: Plan, report: BuildReport)
     const record = recordOf(workspace, address);
     const output = record?.outputs.find((o) => o.name === "manifest" || o.name === "index");
     if (record === undefined || output === undefined) continue;
-    const sizeBytes = record.outputs.filter((o) => o.name.startsWith("layer/")).reduce((sum, o) => sum + o.size, 0);
+    const sizeBytes = record.outputs
+      .filter((o) => o.name.startsWith("layer/"))
+      .reduce((sum, o) => sum + o.size, 0);
     images.push({ address, reference: definition.reference, digest: output.digest, sizeBytes });
     if (known.get(definition.reference)?.digest === output.digest) continue;
     references.set(definition.reference, {
@@ -149,4 +175,3 @@ export function recordOf(workspace: Workspace, address: Address): ActionRecord |
   const key = workspace.history.lastBuilt(address);
   return key === undefined ? undefined : workspace.store.getAction(key);
 }
-

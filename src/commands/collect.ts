@@ -16,7 +16,10 @@ export interface CollectRequest {
 }
 
 /** Plans a collection, and with `dryRun` false carries it out. @throws StoreBusyError */
-export async function collectGarbage(workspace: Workspace, request: CollectRequest): Promise<CollectionPlan> {
+export async function collectGarbage(
+  workspace: Workspace,
+  request: CollectRequest,
+): Promise<CollectionPlan> {
   const { dryRun, ...limits } = request;
   const options = { ...limits, roots: lastKeys(workspace) };
   return dryRun ? workspace.store.planCollection(options) : workspace.store.collect(options);
@@ -33,17 +36,33 @@ function lastKeys({ store }: Workspace): Set<Digest> {
 }
 
 /** One line per thing that goes: what, bytes, why. */
-export function collectionRows(plan: CollectionPlan): { what: string; bytes: number; why: string }[] {
+export function collectionRows(
+  plan: CollectionPlan,
+): { what: string; bytes: number; why: string }[] {
   return [
-    ...plan.records.map((record) => ({ what: `result of ${record.address}`, bytes: record.size, why: record.reason })),
-    ...plan.blobs.map((blob) => ({ what: `blob ${blob.digest.slice(0, 19)}`, bytes: blob.size, why: "no result needs it" })),
-    ...plan.checkouts.map((checkout) => ({ what: `checkout ${checkout.tree.slice(0, 19)}`, bytes: checkout.size, why: "extracted again when needed" })),
+    ...plan.records.map((record) => ({
+      what: `result of ${record.address}`,
+      bytes: record.size,
+      why: record.reason,
+    })),
+    ...plan.blobs.map((blob) => ({
+      what: `blob ${blob.digest.slice(0, 19)}`,
+      bytes: blob.size,
+      why: "no result needs it",
+    })),
+    ...plan.checkouts.map((checkout) => ({
+      what: `checkout ${checkout.tree.slice(0, 19)}`,
+      bytes: checkout.size,
+      why: "extracted again when needed",
+    })),
     ...summarizeFiles(plan.files),
   ];
 }
 
 /** Files that are no results come by the thousand: one row per kind. */
-function summarizeFiles(files: CollectionPlan["files"]): { what: string; bytes: number; why: string }[] {
+function summarizeFiles(
+  files: CollectionPlan["files"],
+): { what: string; bytes: number; why: string }[] {
   const kinds = new Map<string, { count: number; bytes: number }>();
   for (const { what, size } of files) {
     const kind = kinds.get(what) ?? { count: 0, bytes: 0 };

@@ -23,7 +23,8 @@ export function diagnose(graph: BuildGraph, tools: Tools, storeParent: string): 
   const definitions = [...graph.nodes.values()].map((node) => node.definition);
   const usesGo = definitions.some((d) => d.kind === "toolchain" && d.type === "go");
   if (usesGo) checks.push(checkTool(tools, "go"));
-  if (definitions.some((d) => d.kind === "source" && d.origin.type === "git")) checks.push(checkTool(tools, "git"));
+  if (definitions.some((d) => d.kind === "source" && d.origin.type === "git"))
+    checks.push(checkTool(tools, "git"));
   for (const definition of definitions) {
     if (definition.kind === "toolchain" && definition.type === "cc") {
       checks.push(checkCompiler(tools, definition.triplet, definition.packages));
@@ -31,7 +32,8 @@ export function diagnose(graph: BuildGraph, tools: Tools, storeParent: string): 
   }
   const tested = new Map<string, Platform>();
   for (const definition of definitions) {
-    if (definition.kind === "test") tested.set(platformName(definition.platform), definition.platform);
+    if (definition.kind === "test")
+      tested.set(platformName(definition.platform), definition.platform);
   }
   for (const [name, platform] of tested) {
     if (platform.arch === tools.hostArch) continue;
@@ -45,7 +47,11 @@ export function diagnose(graph: BuildGraph, tools: Tools, storeParent: string): 
 function checkTool(tools: Tools, name: string): Check {
   const tool = tools.find(name);
   if (tool !== undefined) {
-    return { name, ok: true, detail: `${tool.path}${tool.version === undefined ? "" : ` (${tool.version})`}` };
+    return {
+      name,
+      ok: true,
+      detail: `${tool.path}${tool.version === undefined ? "" : ` (${tool.version})`}`,
+    };
   }
   const fix = tools.installHint(name);
   return { name, ok: false, detail: "not installed", fix, package: fix.split(" ").at(-1) ?? name };
@@ -55,7 +61,11 @@ function checkCompiler(tools: Tools, triplet: string, packages: readonly string[
   const name = `C compiler for ${triplet}`;
   const missing = packages.filter((candidate) => tools.packageVersion(candidate) === undefined);
   if (missing.length === 0 && compilerPrograms(triplet).length > 0) {
-    return { name, ok: true, detail: packages.map((p) => `${p} ${tools.packageVersion(p) ?? ""}`).join(", ") };
+    return {
+      name,
+      ok: true,
+      detail: packages.map((p) => `${p} ${tools.packageVersion(p) ?? ""}`).join(", "),
+    };
   }
   return {
     name,
@@ -73,5 +83,10 @@ function checkDisk(path: string): Check {
   const detail = `${(free / 1024 ** 3).toFixed(1)} GiB free`;
   return ok
     ? { name: "disk", ok, detail }
-    : { name: "disk", ok, detail, fix: "kmips gc --plan shows what can go; --store names another disk" };
+    : {
+        name: "disk",
+        ok,
+        detail,
+        fix: "kmips gc --plan shows what can go; --store names another disk",
+      };
 }

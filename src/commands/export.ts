@@ -8,16 +8,27 @@ import { UsageError } from "./errors.js";
 import type { Workspace } from "./workspace.js";
 
 /** Reference and manifest digest of a built image node. @throws UsageError */
-function builtImage(workspace: Workspace, address: Address): { reference: string; manifest: Digest } {
+function builtImage(
+  workspace: Workspace,
+  address: Address,
+): { reference: string; manifest: Digest } {
   const definition = workspace.graph.nodes.get(address)?.definition;
-  if (definition?.kind !== "image") throw new UsageError(`"${address}" is not an image`, "kmips images lists them");
-  const manifest = recordOf(workspace, address)?.outputs.find((output) => output.name === "manifest")?.digest;
-  if (manifest === undefined) throw new UsageError(`"${address}" is not built`, `run kmips build ${address}`);
+  if (definition?.kind !== "image")
+    throw new UsageError(`"${address}" is not an image`, "kmips images lists them");
+  const manifest = recordOf(workspace, address)?.outputs.find(
+    (output) => output.name === "manifest",
+  )?.digest;
+  if (manifest === undefined)
+    throw new UsageError(`"${address}" is not built`, `run kmips build ${address}`);
   return { reference: definition.reference, manifest };
 }
 
 /** Writes a docker-archive of several images, for `docker load` and `ctr images import`. */
-export async function exportImages(workspace: Workspace, addresses: readonly Address[], path: string): Promise<void> {
+export async function exportImages(
+  workspace: Workspace,
+  addresses: readonly Address[],
+  path: string,
+): Promise<void> {
   const images = addresses.map((address) => builtImage(workspace, address));
   await writeDockerArchive(workspace.store, images, path);
 }

@@ -25,7 +25,8 @@ export interface KeyDocument {
 export function keyDocument(workspace: Workspace, address: Address): KeyDocument {
   const { action, node } = plannedNode(workspace, address);
   const { store } = workspace;
-  const read = (digest: Digest): string | undefined => action.attachments.get(digest)?.toString() ?? storedText(store, digest);
+  const read = (digest: Digest): string | undefined =>
+    action.attachments.get(digest)?.toString() ?? storedText(store, digest);
   return {
     address,
     kind: node.definition.kind,
@@ -75,19 +76,28 @@ function sideOf(workspace: Workspace, text: string): Side {
   const nothing = (): undefined => undefined;
   if (/^sha256:[0-9a-f]{64}$/.test(text)) {
     const { record } = store.inspectAction(text as Digest);
-    if (record === undefined) throw new UsageError(`The store has no action ${text}`, "kmips key NODE prints the key of a node");
+    if (record === undefined)
+      throw new UsageError(
+        `The store has no action ${text}`,
+        "kmips key NODE prints the key of a node",
+      );
     return { kind: record.kind as NodeKind, fields: record.fields, read: nothing };
   }
   const address = text.replace(/^last:/, "");
   const node = graph.nodes.get(address);
-  if (node === undefined) throw new UsageError(`No node "${address}"`, "kmips query lists the nodes");
+  if (node === undefined)
+    throw new UsageError(`No node "${address}"`, "kmips query lists the nodes");
   if (text.startsWith("last:")) {
     const key = workspace.history.lastBuilt(address);
     const record = key === undefined ? undefined : store.inspectAction(key).record;
-    if (record === undefined) throw new UsageError(`"${address}" was never built here`, "run kmips build first");
+    if (record === undefined)
+      throw new UsageError(`"${address}" was never built here`, "run kmips build first");
     return { kind: node.definition.kind, fields: record.fields, read: nothing };
   }
-  const action = describeAction(node, { ...bound(workspace), result: (dependency) => recordOf(workspace, dependency) });
+  const action = describeAction(node, {
+    ...bound(workspace),
+    result: (dependency) => recordOf(workspace, dependency),
+  });
   return {
     kind: node.definition.kind,
     fields: action.fields,
@@ -134,19 +144,33 @@ function inOrder(graph: BuildGraph, wanted: ReadonlySet<Address>): Address[] {
 }
 
 /** The graph of the selection for Graphviz (`dot`) or Mermaid. */
-export function graphText(graph: BuildGraph, selection: readonly Address[], format: "dot" | "mermaid"): string {
+export function graphText(
+  graph: BuildGraph,
+  selection: readonly Address[],
+  format: "dot" | "mermaid",
+): string {
   const wanted = inOrder(graph, closureOf(graph, selection));
   const ids = new Map(wanted.map((address, index) => [address, `n${index}`]));
   const lines: string[] = [];
   for (const address of wanted) {
     const label = address.replaceAll('"', "'");
-    lines.push(format === "dot" ? `  ${ids.get(address)} [label="${label}"];` : `  ${ids.get(address)}["${label}"]`);
+    lines.push(
+      format === "dot"
+        ? `  ${ids.get(address)} [label="${label}"];`
+        : `  ${ids.get(address)}["${label}"]`,
+    );
     for (const dependency of graph.nodes.get(address)?.dependencies ?? []) {
-      const edge = format === "dot" ? `${ids.get(dependency)} -> ${ids.get(address)};` : `${ids.get(dependency)} --> ${ids.get(address)}`;
+      const edge =
+        format === "dot"
+          ? `${ids.get(dependency)} -> ${ids.get(address)};`
+          : `${ids.get(dependency)} --> ${ids.get(address)}`;
       lines.push(`  ${edge}`);
     }
   }
-  const [open, close] = format === "dot" ? ["digraph kmips {\n  rankdir=LR;\n  node [shape=box];", "}\n"] : ["graph LR", ""];
+  const [open, close] =
+    format === "dot"
+      ? ["digraph kmips {\n  rankdir=LR;\n  node [shape=box];", "}\n"]
+      : ["graph LR", ""];
   return `${open}\n${lines.join("\n")}\n${close}`;
 }
 
@@ -169,16 +193,24 @@ export function listImages(workspace: Workspace): ImageRow[] {
   for (const { address, definition } of nodes) {
     if (definition.kind !== "image" && definition.kind !== "index") continue;
     const record = recordOf(workspace, address);
-    const tests = nodes.filter((node) => node.definition.kind === "test" && node.definition.subject === address);
+    const tests = nodes.filter(
+      (node) => node.definition.kind === "test" && node.definition.subject === address,
+    );
     const output = record?.outputs.find((o) => o.name === "manifest" || o.name === "index");
     rows.push({
       address,
       reference: definition.reference,
-      platform: definition.kind === "image" ? `linux/${definition.platform.arch}` : `${definition.images.length} platforms`,
+      platform:
+        definition.kind === "image"
+          ? `linux/${definition.platform.arch}`
+          : `${definition.images.length} platforms`,
       digest: output?.digest,
-      sizeBytes: (record?.outputs ?? []).filter((o) => o.name.startsWith("layer/")).reduce((sum, o) => sum + o.size, 0),
+      sizeBytes: (record?.outputs ?? [])
+        .filter((o) => o.name.startsWith("layer/"))
+        .reduce((sum, o) => sum + o.size, 0),
       tests: tests.length,
-      passed: tests.filter((test) => testedResult(workspace, test.address) === record?.result).length,
+      passed: tests.filter((test) => testedResult(workspace, test.address) === record?.result)
+        .length,
     });
   }
   return rows;
@@ -186,14 +218,17 @@ export function listImages(workspace: Workspace): ImageRow[] {
 
 /** The result of its subject that a test last passed with. */
 function testedResult(workspace: Workspace, address: Address): string | undefined {
-  const subject = recordOf(workspace, address)?.fields.find((field) => field.name === "subject")?.value;
+  const subject = recordOf(workspace, address)?.fields.find(
+    (field) => field.name === "subject",
+  )?.value;
   return subject?.type === "text" ? subject.text : undefined;
 }
 
 /** What the last run of a node printed. @throws UsageError when it never ran here */
 export function nodeLog(workspace: Workspace, address: Address): string {
   const key = workspace.history.last(address)?.key;
-  if (key === undefined) throw new UsageError(`"${address}" never ran here`, "run kmips build first");
+  if (key === undefined)
+    throw new UsageError(`"${address}" never ran here`, "run kmips build first");
   try {
     return readFileSync(workspace.store.paths.log(key), "utf8");
   } catch (error) {

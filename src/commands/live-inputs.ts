@@ -6,7 +6,13 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { digestOf, type ActionRecord, type Digest, type FileIndex } from "../../cache/index.js";
-import { compilerPrograms, walkDirectory, walkFile, type Tools, type WalkedFile } from "../host/index.js";
+import {
+  compilerPrograms,
+  walkDirectory,
+  walkFile,
+  type Tools,
+  type WalkedFile,
+} from "../host/index.js";
 import type { KeyInputs, ListedFile } from "../keys/index.js";
 import type { Address } from "../model/node.js";
 import type { Platform } from "../model/platform.js";
@@ -46,9 +52,18 @@ export class LiveInputs implements KeyInputs {
     return readFileSync(path);
   }
 
-  list(directory: string, include: readonly string[], exclude: readonly string[]): ListedFile[] | undefined {
+  list(
+    directory: string,
+    include: readonly string[],
+    exclude: readonly string[],
+  ): ListedFile[] | undefined {
     const [only] = include;
-    if (include.length === 1 && only !== undefined && exclude.length === 0 && !/[*?{[\]!(]/.test(only)) {
+    if (
+      include.length === 1 &&
+      only !== undefined &&
+      exclude.length === 0 &&
+      !/[*?{[\]!(]/.test(only)
+    ) {
       const file = walkFile(directory, only);
       if (file === undefined) this.absent.add(`${directory}/${only}`);
       return file === undefined ? undefined : [this.#listed(file)];

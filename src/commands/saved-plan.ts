@@ -50,7 +50,8 @@ export function savePlan(
     nodes++;
     const key = workspace.history.lastBuilt(address);
     const record = key === undefined ? undefined : store.inspectAction(key).record;
-    for (const output of record?.outputs ?? []) outputs.add(relative(store.root, store.blobPath(output.digest)));
+    for (const output of record?.outputs ?? [])
+      outputs.add(relative(store.root, store.blobPath(output.digest)));
   }
   const recipes = graph.recipes.map((path) => ({
     path,

@@ -47,7 +47,8 @@ export function updateLock(workspace: Workspace, selection: readonly Address[]):
     } else if (definition.kind === "modules") {
       for (const line of (read("go.sum") ?? "").split("\n")) {
         const [module, version, sum] = line.split(" ");
-        if (module !== undefined && version !== undefined && sum !== undefined) add(`${module} ${version}`, sum);
+        if (module !== undefined && version !== undefined && sum !== undefined)
+          add(`${module} ${version}`, sum);
       }
     }
   }
@@ -60,14 +61,31 @@ export function updateLock(workspace: Workspace, selection: readonly Address[]):
 }
 
 /** The `h1:` hash that the go client verified when it fetched the module into the store's module cache. */
-function fetchedSum({ environment, store }: Workspace, path: string, version: string): string | undefined {
-  const name = join("cache", "download", escapeModule(path), "@v", `${escapeModule(version)}.ziphash`);
+function fetchedSum(
+  { environment, store }: Workspace,
+  path: string,
+  version: string,
+): string | undefined {
+  const name = join(
+    "cache",
+    "download",
+    escapeModule(path),
+    "@v",
+    `${escapeModule(version)}.ziphash`,
+  );
   return environment.reader.readText(join(store.paths.goModules, name))?.trim();
 }
 
 /** The Go module behind a source or a Go toolchain. */
-function fetchedModule(definition: NodeDefinition, hostArch: string): { path: string; version: string } | undefined {
-  if (definition.kind === "source" && definition.origin.type === "go-module") return definition.origin;
+function fetchedModule(
+  definition: NodeDefinition,
+  hostArch: string,
+): { path: string; version: string } | undefined {
+  if (definition.kind === "source" && definition.origin.type === "go-module")
+    return definition.origin;
   if (definition.kind !== "toolchain" || definition.type !== "go") return undefined;
-  return { path: "golang.org/toolchain", version: goToolchainVersion(definition.version, hostArch) };
+  return {
+    path: "golang.org/toolchain",
+    version: goToolchainVersion(definition.version, hostArch),
+  };
 }

@@ -13,7 +13,13 @@ import { UsageError } from "./errors.js";
 import type { Workspace } from "./workspace.js";
 
 /** What a rebuild of each kind can differ by. Fetched things are pinned by digest already. */
-const VERIFIED_KINDS: ReadonlySet<NodeKind> = new Set(["patch", "modules", "component", "image", "index"]);
+const VERIFIED_KINDS: ReadonlySet<NodeKind> = new Set([
+  "patch",
+  "modules",
+  "component",
+  "image",
+  "index",
+]);
 
 /** Everything at once: if nothing differs under all of it, nothing of it matters. */
 const EVERYTHING: Perturbation = {
@@ -26,7 +32,13 @@ const EVERYTHING: Perturbation = {
   coldCaches: true,
 };
 
-const NOTHING: Perturbation = { directory: "", umask: 0o022, timezone: "UTC", locale: "C.UTF-8", coldCaches: false };
+const NOTHING: Perturbation = {
+  directory: "",
+  umask: 0o022,
+  timezone: "UTC",
+  locale: "C.UTF-8",
+  coldCaches: false,
+};
 
 /** The class of a cause, with the single change that shows it. */
 const SINGLE_CHANGES: readonly (readonly [DifferenceClass, Partial<Perturbation>])[] = [
@@ -93,7 +105,11 @@ export async function verify(
     const rebuild = async (perturbation: Perturbation): Promise<ActionRecord> =>
       rebuildNode(planned, decision.key, records, options, perturbation);
     const { record } = decision;
-    request.onEvent({ type: "started", address, cause: "policy.verify: rebuilt under other circumstances" });
+    request.onEvent({
+      type: "started",
+      address,
+      cause: "policy.verify: rebuilt under other circumstances",
+    });
     const rebuilt = await rebuild(EVERYTHING);
     if (rebuilt.result !== record.result) {
       return { verified, divergence: await takeApart(address, record, rebuilt, rebuild, store) };
@@ -101,7 +117,12 @@ export async function verify(
     request.onEvent({
       type: "finished",
       address,
-      outcome: { kind: "built", result: record.result, nativeMs: rebuilt.nativeMs, emulatedMs: rebuilt.emulatedMs },
+      outcome: {
+        kind: "built",
+        result: record.result,
+        nativeMs: rebuilt.nativeMs,
+        emulatedMs: rebuilt.emulatedMs,
+      },
     });
     verified.push(address);
   }
@@ -126,8 +147,12 @@ async function takeApart(
   store: Store,
 ): Promise<Divergence> {
   const [name, before, after] = firstDifferentOutput(record.outputs, rebuilt.outputs);
-  const offset = before === undefined || after === undefined ? undefined : firstDifferentByte(store, before.digest, after.digest);
-  const entry = before === undefined || after === undefined ? undefined : differentEntry(store, before, after);
+  const offset =
+    before === undefined || after === undefined
+      ? undefined
+      : firstDifferentByte(store, before.digest, after.digest);
+  const entry =
+    before === undefined || after === undefined ? undefined : differentEntry(store, before, after);
   let cause: DifferenceClass = "combination";
   for (const [candidate, change] of SINGLE_CHANGES) {
     const again = await rebuild({ ...NOTHING, ...change });
@@ -154,7 +179,8 @@ function firstDifferentOutput(
   const rebuilt = new Map(after.map((output) => [output.name, output]));
   for (const output of before) {
     const other = rebuilt.get(output.name);
-    if (other?.digest !== output.digest || other.executable !== output.executable) return [output.name, output, other];
+    if (other?.digest !== output.digest || other.executable !== output.executable)
+      return [output.name, output, other];
     rebuilt.delete(output.name);
   }
   const [extra] = rebuilt.values();
@@ -172,7 +198,9 @@ function firstDifferentByte(store: Store, a: Digest, b: Digest): number | undefi
 /** The first entry of a tree or layer that is not the same in both. */
 function differentEntry(store: Store, before: Output, after: Output): string | undefined {
   if (before.name !== "tree" && !before.name.startsWith("layer/")) return undefined;
-  const rebuilt = new Map(store.listTree(after.digest).map((entry) => [entry.path, JSON.stringify(entry)]));
+  const rebuilt = new Map(
+    store.listTree(after.digest).map((entry) => [entry.path, JSON.stringify(entry)]),
+  );
   for (const entry of store.listTree(before.digest)) {
     if (rebuilt.get(entry.path) !== JSON.stringify(entry)) return entry.path;
     rebuilt.delete(entry.path);
@@ -183,13 +211,16 @@ function differentEntry(store: Store, before: Output, after: Output): string | u
 
 /** What to do about each class of difference. */
 export const REMEDIES: Readonly<Record<DifferenceClass, string>> = {
-  "random-or-time": "a second run under the same circumstances differs already: look for random identifiers and time stamps, e.g. -Wl,--build-id=uuid, __TIME__, date in a generator",
+  "random-or-time":
+    "a second run under the same circumstances differs already: look for random identifiers and time stamps, e.g. -Wl,--build-id=uuid, __TIME__, date in a generator",
   path: "the directory of the build is in the output: use -trimpath, -ffile-prefix-map or relative paths",
   umask: "the umask reaches the output: set the modes of generated files",
   timezone: "the time zone reaches the output: use UTC and SOURCE_DATE_EPOCH",
   locale: "the locale reaches the output: sort by byte order (LC_ALL=C)",
   uid: "the user id reaches the output: set owners",
-  "cpu-count": "the number of processors reaches the output: look for parallel steps whose order shows",
-  "compiler-cache": "a compiler cache reaches the output: what was stored was built from another state",
+  "cpu-count":
+    "the number of processors reaches the output: look for parallel steps whose order shows",
+  "compiler-cache":
+    "a compiler cache reaches the output: what was stored was built from another state",
   combination: "no single circumstance is enough: the difference needs several, or comes and goes",
 };

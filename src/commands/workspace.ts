@@ -66,7 +66,9 @@ export class RecipeErrors extends Error {
 }
 
 /** Reads and checks the recipes. @throws RecipeErrors, UsageError when there is no recipe */
-export function openProject(environment: Environment): Project & { diagnostics: readonly Diagnostic[] } {
+export function openProject(
+  environment: Environment,
+): Project & { diagnostics: readonly Diagnostic[] } {
   if (environment.entry.length === 0) {
     throw new UsageError(
       `No recipe in "${environment.root}"`,
@@ -74,7 +76,8 @@ export function openProject(environment: Environment): Project & { diagnostics: 
     );
   }
   const { graph, diagnostics, notes } = analyze(environment);
-  if (graph === undefined || diagnostics.some((d) => d.severity === "error")) throw new RecipeErrors(diagnostics);
+  if (graph === undefined || diagnostics.some((d) => d.severity === "error"))
+    throw new RecipeErrors(diagnostics);
   return { environment, graph, notes, diagnostics };
 }
 
@@ -113,7 +116,10 @@ function readLocks(environment: Environment): LockFile {
     const { lock, problems } = parseLock(environment.reader.readText(path) ?? "");
     const [problem] = problems;
     if (problem !== undefined) {
-      throw new UsageError(`"${path}" line ${problem.line}: ${problem.message}`, "correct the line, or remove it and run kmips update");
+      throw new UsageError(
+        `"${path}" line ${problem.line}: ${problem.message}`,
+        "correct the line, or remove it and run kmips update",
+      );
     }
     merged = mergeLocks(merged, lock);
   }
@@ -127,7 +133,9 @@ function readLocks(environment: Environment): LockFile {
  */
 export function selectNodes(graph: BuildGraph, patterns: readonly string[]): Address[] {
   if (patterns.length === 0) {
-    return [...graph.nodes.values()].filter((node) => !isShippedInput(node)).map((node) => node.address);
+    return [...graph.nodes.values()]
+      .filter((node) => !isShippedInput(node))
+      .map((node) => node.address);
   }
   return withTests(graph, matchNodes(graph, patterns));
 }
@@ -165,7 +173,10 @@ export function selectNode(graph: BuildGraph, pattern: string): Address {
   const addresses = matchNodes(graph, [pattern]);
   const [only] = addresses;
   if (only === undefined || addresses.length > 1) {
-    throw new UsageError(`"${pattern}" names ${addresses.length} nodes: ${addresses.slice(0, 5).join(", ")}`, "name one");
+    throw new UsageError(
+      `"${pattern}" names ${addresses.length} nodes: ${addresses.slice(0, 5).join(", ")}`,
+      "name one",
+    );
   }
   return only;
 }

@@ -10,8 +10,10 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Digest } from "../../cache/index.js";
 import { NodeFailure } from "../model/failure.js";
 import { invariant } from "../model/invariant.js";
 import type { Address } from "../model/node.js";
@@ -19,6 +21,9 @@ import type { ActionContext } from "./context.js";
 import { parseGoSum } from "./go-client.js";
 import { dependencyOutput } from "./go-workspace.js";
 import { escapeModule, hashModuleDirectory } from "./module-hash.js";
+
+/** The output of a modules node that holds its part of the download cache. */
+export const MODULE_FILES = "download";
 
 /** Extracted modules that this process found intact: one look at each is enough. */
 const intact = new Set<string>();
@@ -37,15 +42,13 @@ export async function restoreModules(
 ): Promise<void> {
   const { store } = ctx;
   const root = store.paths.goModules;
-  for (const output of ctx.results(modules).outputs) {
-    if (!output.name.startsWith("download/")) continue;
-    const path = join(root, "cache", output.name);
-    if (statSync(path, { throwIfNoEntry: false })?.size === output.size) continue;
+  const tree = dependencyOutput(ctx, modules, MODULE_FILES);
+  for (const entry of store.listTree(tree)) {
+    if (entry.type !== "file") continue;
+    const path = join(root, "cache", "download", entry.path);
+    if (statSync(path, { throwIfNoEntry: false })?.size === entry.size) continue;
     mkdirSync(dirname(path), { recursive: true });
-    // By rename, so that another build never sees a part of the file.
-    const fresh = join(store.temporaryDirectory(), "file");
-    store.copyTo(output.digest, fresh, 0o444);
-    renameSync(fresh, path);
+    placeModuleFile(ctx, tree, entry.path, path);
   }
   const needed = parseGoSum(
     store.readBytes(dependencyOutput(ctx, modules, "go.sum")).toString("utf8"),
@@ -99,12 +102,19 @@ function removeDamaged(directory: string, zip: string, ctx: ActionContext, modul
   removeReadOnly(directory);
   // Without this file the go tool computes the zip's hash anew before it extracts.
   rmSync(`${zip}hash`, { force: true });
-  const name = `download/${zip.slice(join(ctx.store.paths.goModules, "cache", "download").length + 1)}`;
-  const output = ctx.results(modules).outputs.find((candidate) => candidate.name === name);
-  invariant(output !== undefined, `go.sum names "${name}", which is no output`);
+  const name = zip.slice(join(ctx.store.paths.goModules, "cache", "download").length + 1);
+  placeModuleFile(ctx, dependencyOutput(ctx, modules, MODULE_FILES), name, zip);
+}
+
+/** Writes a file of the tree by rename, so that another build never sees a part of it. */
+function placeModuleFile(ctx: ActionContext, tree: Digest, name: string, path: string): void {
+  const file = ctx.store.openTreeFile(tree, name);
+  invariant(file !== undefined, `go.sum names "${name}", which is not among the module files`);
   const fresh = join(ctx.store.temporaryDirectory(), "file");
-  ctx.store.copyTo(output.digest, fresh, 0o444);
-  renameSync(fresh, zip);
+  writeFileSync(fresh, Buffer.concat([...file.chunks].map((chunk) => Buffer.from(chunk))), {
+    mode: 0o444,
+  });
+  renameSync(fresh, path);
 }
 
 /** Extracted modules are read-only, directories included, which keeps their owner from removing them. */

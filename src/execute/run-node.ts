@@ -232,7 +232,8 @@ function checkPrograms(outputs: readonly Output[], platform: Platform, store: St
 
 /** The part of a blob that holds the ELF header. The blob was hashed when it was put a moment ago. */
 function readPrefix(store: Store, digest: Digest): Uint8Array {
-  for (const chunk of store.readChunks(digest)) return Buffer.from(chunk.subarray(0, ELF_HEADER_BYTES));
+  for (const chunk of store.readChunks(digest))
+    return Buffer.from(chunk.subarray(0, ELF_HEADER_BYTES));
   return new Uint8Array();
 }
 

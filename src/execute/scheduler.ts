@@ -297,7 +297,7 @@ class Scheduler {
       const kind = this.#outcomes.get(dependency)?.kind;
       return kind === "failed" || kind === "skipped";
     });
-    if (failed === undefined) return { kind: "skipped", because: "stopped" };
+    if (failed === undefined) return { kind: "skipped", because: undefined };
     const cause = this.#outcomes.get(failed);
     return { kind: "skipped", because: cause?.kind === "skipped" ? cause.because : failed };
   }

@@ -1,6 +1,7 @@
 /**
- * The outcome of nodes whose only output is a tree.
+ * Trees that executors make of files, and the outcome of nodes whose only output is one.
  */
+import { lstatSync, readFileSync } from "node:fs";
 import type { StoredBlob } from "../../cache/index.js";
 import type { ActionOutcome } from "./context.js";
 
@@ -15,5 +16,20 @@ export function treeOutcome(
     nativeMs: Math.round(performance.now() - started),
     emulatedMs: 0,
     ...(notes === undefined || notes.length === 0 ? {} : { notes }),
+  };
+}
+
+/** The bytes of a file, read when they are asked for: a toolchain is larger than memory should hold. */
+export function fileContent(path: string): {
+  readonly chunks: Iterable<Uint8Array>;
+  readonly size: number;
+} {
+  return {
+    size: lstatSync(path).size,
+    chunks: {
+      *[Symbol.iterator]() {
+        yield readFileSync(path);
+      },
+    },
   };
 }

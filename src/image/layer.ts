@@ -6,12 +6,7 @@
  * would replace it: `/lib/x` over a merged-usr base is written as `usr/lib/x`. Directories that the
  * base has are left as they are. Order, owners and times never come from this machine.
  */
-import {
-  compareUtf8,
-  type Content,
-  type Digest,
-  type TreeEntry,
-} from "../../cache/index.js";
+import { compareUtf8, type Content, type Digest, type TreeEntry } from "../../cache/index.js";
 import { NodeFailure } from "../model/failure.js";
 import { assertNever, invariant } from "../model/invariant.js";
 import type { ImageDefinition, ImageFile } from "../model/node.js";

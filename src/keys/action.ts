@@ -24,7 +24,7 @@ const KIND_VERSIONS: Readonly<Record<NodeDefinition["kind"], number>> = {
   source: 1,
   patch: 1,
   toolchain: 1,
-  modules: 1,
+  modules: 2,
   component: 1,
   image: 1,
   index: 1,
@@ -86,7 +86,11 @@ class FieldSink {
     else this.blob(name, this.#inputs.fileBytes(path));
   }
   /** The result of a dependency: its digest, so that an identical rebuild stops the wave. */
-  result(name: string, address: Address, pick: (record: ActionRecord) => string = (r) => r.result): void {
+  result(
+    name: string,
+    address: Address,
+    pick: (record: ActionRecord) => string = (r) => r.result,
+  ): void {
     const record = this.#inputs.result(address);
     this.followed.set(name, address);
     if (record === undefined) {
@@ -162,7 +166,8 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       describePlatform(definition.platform, sink);
       return;
     case "image": {
-      if (definition.base !== undefined) sink.result("base", definition.base, outputDigest("manifest"));
+      if (definition.base !== undefined)
+        sink.result("base", definition.base, outputDigest("manifest"));
       describeFiles(definition.files, sink, inputs);
       for (const directory of definition.directories) {
         sink.text(`directory ${directory.path}`, ownership(directory));
@@ -173,7 +178,10 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       const { config } = definition;
       sink.list("entrypoint", config.entrypoint);
       sink.list("cmd", config.cmd);
-      sink.list("env", Object.entries(config.env).map(([name, value]) => `${name}=${value}`));
+      sink.list(
+        "env",
+        Object.entries(config.env).map(([name, value]) => `${name}=${value}`),
+      );
       sink.map("labels", config.labels);
       sink.list("ports", config.ports);
       sink.list("volumes", config.volumes);
@@ -186,14 +194,18 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       return;
     }
     case "index":
-      for (const image of definition.images) sink.result(`image ${image}`, image, outputDigest("manifest"));
+      for (const image of definition.images)
+        sink.result(`image ${image}`, image, outputDigest("manifest"));
       return;
     case "test":
       sink.result("subject", definition.subject);
       describeFiles(definition.files, sink, inputs);
       sink.map("env", definition.env);
       for (const service of definition.services) {
-        sink.text(`service ${service.name}`, JSON.stringify([service.cmd, service.env, service.ready]));
+        sink.text(
+          `service ${service.name}`,
+          JSON.stringify([service.cmd, service.env, service.ready]),
+        );
       }
       for (const step of definition.steps) sink.text(`step ${step.name}`, JSON.stringify(step));
       sink.text("platform", platformName(definition.platform));
@@ -248,7 +260,12 @@ function describeSource(
 }
 
 /** `path mode digest` and a newline: what a live tree contributes to a key, and its diff's unit. */
-function listingLine(file: { path: string; digest: Digest; executable: boolean; link?: string }): string {
+function listingLine(file: {
+  path: string;
+  digest: Digest;
+  executable: boolean;
+  link?: string;
+}): string {
   const mode = file.link !== undefined ? `-> ${file.link}` : file.executable ? "0755" : "0644";
   return `${file.path} ${mode} ${file.digest}\n`;
 }
@@ -270,7 +287,9 @@ export function goToolchainVersion(release: string, hostArch: string): string {
 }
 
 function versionsOf(packages: readonly string[], inputs: KeyInputs): Record<string, string> {
-  return Object.fromEntries(packages.map((name) => [name, inputs.packageVersion(name) ?? "not installed"]));
+  return Object.fromEntries(
+    packages.map((name) => [name, inputs.packageVersion(name) ?? "not installed"]),
+  );
 }
 
 function programDigests(triplet: string, inputs: KeyInputs): Record<string, string> {
@@ -310,10 +329,18 @@ function describeFiles(files: readonly ImageFile[], sink: FieldSink, inputs: Key
     const { content } = file;
     switch (content.type) {
       case "output":
-        sink.result(name, content.node, (record) => `${outputDigest(content.output)(record)} ${ownership(file)}`);
+        sink.result(
+          name,
+          content.node,
+          (record) => `${outputDigest(content.output)(record)} ${ownership(file)}`,
+        );
         break;
       case "tree":
-        sink.result(name, content.node, (record) => `${record.result} /${content.path} ${ownership(file)}`);
+        sink.result(
+          name,
+          content.node,
+          (record) => `${record.result} /${content.path} ${ownership(file)}`,
+        );
         break;
       case "local": {
         const digest = inputs.fileDigest(content.path);

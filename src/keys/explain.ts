@@ -58,16 +58,27 @@ export function diffActions(
     const previous = old.get(name);
     old.delete(name);
     if (previous !== undefined && sameValue(previous, value)) continue;
-    changes.push(describeChange(kind, name, previous, value, followed.get(name), readBefore, readAfter));
+    changes.push(
+      describeChange(kind, name, previous, value, followed.get(name), readBefore, readAfter),
+    );
   }
   for (const [name, value] of old) {
     changes.push(describeChange(kind, name, value, undefined, undefined, readBefore, readAfter));
   }
   const onlyOrder =
-    changes.length === 0 && before.map((f) => f.name).join("\n") !== after.map((f) => f.name).join("\n");
+    changes.length === 0 &&
+    before.map((f) => f.name).join("\n") !== after.map((f) => f.name).join("\n");
   if (onlyOrder) {
-    const lines = diffLines(before.map((f) => f.name), after.map((f) => f.name));
-    changes.push({ code: "recipe", field: "order", summary: `order of ${kind} inputs changed`, lines });
+    const lines = diffLines(
+      before.map((f) => f.name),
+      after.map((f) => f.name),
+    );
+    changes.push({
+      code: "recipe",
+      field: "order",
+      summary: `order of ${kind} inputs changed`,
+      lines,
+    });
   }
   return changes;
 }
@@ -86,7 +97,10 @@ function describeChange(
   return {
     code,
     field,
-    summary: follows === undefined ? summarize(field, before, after, lines) : `result of ${follows} changed`,
+    summary:
+      follows === undefined
+        ? summarize(field, before, after, lines)
+        : `result of ${follows} changed`,
     lines: before?.type === "text" && after?.type === "text" ? [] : lines,
     ...(follows === undefined ? {} : { follows }),
     ...(follows !== undefined && before?.type === "text" ? { followedFrom: before.text } : {}),
@@ -105,7 +119,8 @@ function codeOf(
     if (before === undefined) return "patch.added";
     return after === undefined ? "patch.removed" : "patch.edited";
   }
-  if (kind === "modules" && field !== "platform" && field !== "packages" && field !== "tags") return "gomod";
+  if (kind === "modules" && field !== "platform" && field !== "packages" && field !== "tags")
+    return "gomod";
   if (field === "env") return "env";
   if (field === "platform") return "target";
   if (field === "epoch") return "epoch";
@@ -128,14 +143,16 @@ function summarize(
   const added = lines.filter((line) => line.startsWith("+"));
   const removed = lines.filter((line) => line.startsWith("-"));
   if (lines.length === 0) return `${label}: changed`;
-  if (after.type === "blob" && field !== "files") return `${label} +${added.length} -${removed.length}`;
+  if (after.type === "blob" && field !== "files")
+    return `${label} +${added.length} -${removed.length}`;
   if (field === "files") return summarizeFiles(added, removed);
   return `${label}: ${lines.slice(0, 2).map(shorten).join(" ")}${lines.length > 2 ? ` and ${lines.length - 2} more` : ""}`;
 }
 
 /** `main.go edited`, `a.go added and 3 more`: from listing lines `path mode digest`. */
 function summarizeFiles(added: readonly string[], removed: readonly string[]): string {
-  const nameOf = (line: string): string => line.slice(1).replace(/ (?:0\d+|-> .*) sha256:[0-9a-f]+$/, "");
+  const nameOf = (line: string): string =>
+    line.slice(1).replace(/ (?:0\d+|-> .*) sha256:[0-9a-f]+$/, "");
   const newNames = new Set(added.map(nameOf));
   const oldNames = new Set(removed.map(nameOf));
   const all = [...new Set([...newNames, ...oldNames])];

@@ -25,7 +25,11 @@ export interface KeyInputs {
   /** The file's bytes; only called for small texts (patches, go.mod files) whose digest is known. */
   fileBytes(path: string): Buffer;
   /** Files below `directory` that match, in UTF-8 byte order of their paths; undefined when it is absent. */
-  list(directory: string, include: readonly string[], exclude: readonly string[]): readonly ListedFile[] | undefined;
+  list(
+    directory: string,
+    include: readonly string[],
+    exclude: readonly string[],
+  ): readonly ListedFile[] | undefined;
   /** Path and digest of the emulator for a platform, or undefined when none is installed. */
   emulator(platform: Platform): { readonly path: string; readonly digest: Digest } | undefined;
   /** Whether programs of the platform run on this machine without an emulator. */

@@ -21,7 +21,8 @@ const TABLE_LIMIT = 4_000_000;
 function diffMiddle(before: readonly string[], after: readonly string[]): string[] {
   const rows = before.length + 1;
   const columns = after.length + 1;
-  if (rows * columns > TABLE_LIMIT) return [...before.map((l) => `-${l}`), ...after.map((l) => `+${l}`)];
+  if (rows * columns > TABLE_LIMIT)
+    return [...before.map((l) => `-${l}`), ...after.map((l) => `+${l}`)];
   const common = new Uint32Array(rows * columns);
   const at = (row: number, column: number): number => common[row * columns + column] ?? 0;
   for (let row = before.length - 1; row >= 0; row--) {
@@ -39,7 +40,10 @@ function diffMiddle(before: readonly string[], after: readonly string[]): string
     if (row < before.length && column < after.length && before[row] === after[column]) {
       row++;
       column++;
-    } else if (column >= after.length || (row < before.length && at(row + 1, column) >= at(row, column + 1))) {
+    } else if (
+      column >= after.length ||
+      (row < before.length && at(row + 1, column) >= at(row, column + 1))
+    ) {
       lines.push(`-${before[row++] ?? ""}`);
     } else lines.push(`+${after[column++] ?? ""}`);
   }

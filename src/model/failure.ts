@@ -3,21 +3,56 @@
  */
 export type FailureReason =
   /** A tool ran and said no; `log` is the path of the whole output, `excerpt` its telling lines. */
-  | { readonly type: "command"; readonly what: string; readonly exit: string; readonly excerpt: string }
+  | {
+      readonly type: "command";
+      readonly what: string;
+      readonly exit: string;
+      readonly excerpt: string;
+    }
   /** A patch does not apply: hunk and context shown. */
-  | { readonly type: "patch"; readonly file: string; readonly state: "conflict" | "already-upstream" | "missing-file"; readonly excerpt: string }
-  | { readonly type: "checksum"; readonly what: string; readonly expected: string; readonly actual: string }
-  | { readonly type: "elf"; readonly file: string; readonly expected: string; readonly actual: string }
-  | { readonly type: "test"; readonly step: string; readonly expected: string; readonly actual: string }
+  | {
+      readonly type: "patch";
+      readonly file: string;
+      readonly state: "conflict" | "already-upstream" | "missing-file";
+      readonly excerpt: string;
+    }
+  | {
+      readonly type: "checksum";
+      readonly what: string;
+      readonly expected: string;
+      readonly actual: string;
+    }
+  | {
+      readonly type: "elf";
+      readonly file: string;
+      readonly expected: string;
+      readonly actual: string;
+    }
+  | {
+      readonly type: "test";
+      readonly step: string;
+      readonly expected: string;
+      readonly actual: string;
+    }
   /** A declared input (a patch, a local file, a path in a tree) is not there. */
-  | { readonly type: "missing-input"; readonly what: string; readonly path: string; readonly candidates: readonly string[] }
+  | {
+      readonly type: "missing-input";
+      readonly what: string;
+      readonly path: string;
+      readonly candidates: readonly string[];
+    }
   /** A tool is not installed: exit code 5. */
   | { readonly type: "tool"; readonly tool: string; readonly why: string; readonly install: string }
   /** The network or a registry said no: exit code 6. */
   | { readonly type: "network"; readonly what: string; readonly excerpt: string }
   | { readonly type: "emulator-crash"; readonly signal: string; readonly excerpt: string }
   /** No space, too many files, read-only file system: exit code 5. */
-  | { readonly type: "resource"; readonly errno: string; readonly path: string; readonly what: string }
+  | {
+      readonly type: "resource";
+      readonly errno: string;
+      readonly path: string;
+      readonly what: string;
+    }
   | { readonly type: "timeout"; readonly what: string; readonly ms: number }
   | { readonly type: "interrupted" };
 

@@ -12,15 +12,7 @@ import type { Platform } from "./platform.js";
 export type Address = string;
 
 export type NodeKind =
-  | "source"
-  | "patch"
-  | "toolchain"
-  | "modules"
-  | "component"
-  | "image"
-  | "index"
-  | "test"
-  | "group";
+  "source" | "patch" | "toolchain" | "modules" | "component" | "image" | "index" | "test" | "group";
 
 export interface GraphNode {
   readonly address: Address;
@@ -52,13 +44,28 @@ export interface SourceDefinition {
 
 export type SourceOrigin =
   /** A Go module through the go client, e.g. `k8s.io/kubernetes` at `v1.16.2`. `sum` is its `h1:` hash, when declared. */
-  | { readonly type: "go-module"; readonly path: string; readonly version: string; readonly sum?: string }
+  | {
+      readonly type: "go-module";
+      readonly path: string;
+      readonly version: string;
+      readonly sum?: string;
+    }
   /** `commit` is 40 lower-case hex digits; `url` may be a local path. */
   | { readonly type: "git"; readonly url: string; readonly commit: string }
   /** A tar (plain, gzip, xz) by digest; `location` is a URL or an absolute path; `strip` leading path components go. */
-  | { readonly type: "archive"; readonly location: string; readonly digest: string; readonly strip: number }
+  | {
+      readonly type: "archive";
+      readonly location: string;
+      readonly digest: string;
+      readonly strip: number;
+    }
   /** A directory of this machine, filtered by globs relative to it. */
-  | { readonly type: "directory"; readonly path: string; readonly include: readonly string[]; readonly exclude: readonly string[] }
+  | {
+      readonly type: "directory";
+      readonly path: string;
+      readonly include: readonly string[];
+      readonly exclude: readonly string[];
+    }
   /** Named files of this machine, by their paths relative to `base`, which they keep in the tree. */
   | { readonly type: "files"; readonly base: string; readonly paths: readonly string[] };
 
@@ -84,13 +91,22 @@ export interface PatchFile {
 
 /** Tools pinned by digest. Output: `tree` for Go, `identity` (a JSON list of files and digests) for C. */
 export type ToolchainDefinition =
-  | { readonly kind: "toolchain"; readonly type: "go"; /** `go1.26.8`, as Go spells it. */ readonly version: string }
+  | {
+      readonly kind: "toolchain";
+      readonly type: "go";
+      /** `go1.26.8`, as Go spells it. */ readonly version: string;
+    }
   /** Debian's cross C compiler; `triplet` such as `mips64el-linux-gnuabi64`, `packages` their exact names. */
-  | { readonly kind: "toolchain"; readonly type: "cc"; readonly triplet: string; readonly packages: readonly string[] };
+  | {
+      readonly kind: "toolchain";
+      readonly type: "cc";
+      readonly triplet: string;
+      readonly packages: readonly string[];
+    };
 
 /**
  * The Go modules that a build needs, as chosen by the go client from the edited go.mod.
- * Outputs: `go.mod`, `go.sum`, and one `download/…` file per module file of the download cache.
+ * Outputs: `go.mod`, `go.sum`, and `download`, the tree of its files of the download cache.
  */
 export interface ModulesDefinition {
   readonly kind: "modules";
@@ -264,10 +280,31 @@ export type TestStep = {
   /** Regular expression that the answer must match: stdout and stderr, the body, the record. */
   readonly expect?: string;
 } & (
-  | { readonly type: "command"; readonly cmd?: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly exit: number }
-  | { readonly type: "http"; readonly url: string; readonly method: string; readonly body?: string; readonly status: number }
-  | { readonly type: "dns"; readonly question: string; readonly record: "A" | "AAAA" | "TXT" | "CNAME" | "SRV"; /** `127.0.0.1:1053`. */ readonly server: string }
-  | { readonly type: "signal"; readonly service: string; readonly signal: string; readonly exit: number }
+  | {
+      readonly type: "command";
+      readonly cmd?: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+      readonly exit: number;
+    }
+  | {
+      readonly type: "http";
+      readonly url: string;
+      readonly method: string;
+      readonly body?: string;
+      readonly status: number;
+    }
+  | {
+      readonly type: "dns";
+      readonly question: string;
+      readonly record: "A" | "AAAA" | "TXT" | "CNAME" | "SRV";
+      /** `127.0.0.1:1053`. */ readonly server: string;
+    }
+  | {
+      readonly type: "signal";
+      readonly service: string;
+      readonly signal: string;
+      readonly exit: number;
+    }
 );
 
 /** Nothing of its own: a name for several nodes. */

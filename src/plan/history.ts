@@ -4,7 +4,16 @@
  * An append-only text, one line a fact, so that a build killed at any moment leaves what it knew;
  * a torn last line is ignored, and a rewrite drops what later lines replaced.
  */
-import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { isDigest, type Digest } from "../../cache/index.js";

@@ -19,7 +19,10 @@ export interface LockProblem {
 const GOMOD = /^gomod (\S+) (\S+) (h1:\S+)$/;
 
 /** Reads the text of a lock file. Duplicate facts with different values are problems, both shown. */
-export function parseLock(text: string): { readonly lock: LockFile; readonly problems: readonly LockProblem[] } {
+export function parseLock(text: string): {
+  readonly lock: LockFile;
+  readonly problems: readonly LockProblem[];
+} {
   const sums = new Map<string, string>();
   const problems: LockProblem[] = [];
   for (const [index, raw] of text.split("\n").entries()) {
@@ -27,13 +30,19 @@ export function parseLock(text: string): { readonly lock: LockFile; readonly pro
     if (line === "" || line.startsWith("#")) continue;
     const [, path, version, sum] = GOMOD.exec(line) ?? [];
     if (path === undefined || version === undefined || sum === undefined) {
-      problems.push({ line: index + 1, message: `not a fact: "${line.slice(0, 60)}"; a fact is "gomod PATH VERSION h1:…"` });
+      problems.push({
+        line: index + 1,
+        message: `not a fact: "${line.slice(0, 60)}"; a fact is "gomod PATH VERSION h1:…"`,
+      });
       continue;
     }
     const name = `${path} ${version}`;
     const known = sums.get(name);
     if (known !== undefined && known !== sum) {
-      problems.push({ line: index + 1, message: `${name} is ${known} and ${sum}; keep the right line and remove the other` });
+      problems.push({
+        line: index + 1,
+        message: `${name} is ${known} and ${sum}; keep the right line and remove the other`,
+      });
     }
     sums.set(name, known ?? sum);
   }

@@ -42,7 +42,11 @@ export interface Cause {
 export type Decision =
   | { readonly state: "cached"; readonly key: Digest; readonly record: ActionRecord }
   /** Has no result under its key: runs. `causes` are root causes of its own. */
-  | { readonly state: "invalidated"; readonly key: Digest | undefined; readonly causes: readonly Cause[] }
+  | {
+      readonly state: "invalidated";
+      readonly key: Digest | undefined;
+      readonly causes: readonly Cause[];
+    }
   /** Runs or not depending on what `on` turn out as; `causes` are its own, usually none. */
   | { readonly state: "waits"; readonly on: readonly Address[]; readonly causes: readonly Cause[] }
   /** A group: nothing of its own. */
@@ -88,7 +92,10 @@ export function planBuild(options: PlanOptions): Plan {
 }
 
 /** Decides one node; the results of its dependencies come through `inputs`. */
-export function planNode(node: GraphNode, options: Omit<PlanOptions, "selection" | "graph">): PlannedNode {
+export function planNode(
+  node: GraphNode,
+  options: Omit<PlanOptions, "selection" | "graph">,
+): PlannedNode {
   const { store, history, inputs } = options;
   const action = describeAction(node, inputs);
   if (node.definition.kind === "group") {
@@ -97,21 +104,32 @@ export function planNode(node: GraphNode, options: Omit<PlanOptions, "selection"
   const previousKey = history.lastBuilt(node.address);
   const previous = previousKey === undefined ? undefined : store.inspectAction(previousKey).record;
   const expectedMs =
-    previous === undefined ? undefined : { native: previous.nativeMs, emulated: previous.emulatedMs };
+    previous === undefined
+      ? undefined
+      : { native: previous.nativeMs, emulated: previous.emulatedMs };
   const done = (decision: Decision): PlannedNode => ({ node, action, decision, expectedMs });
   if (action.missing.length > 0) {
-    const causes = action.missing.map((path): Cause => ({ code: "input.missing", summary: `"${path}" is not there`, lines: [] }));
+    const causes = action.missing.map((path): Cause => ({
+      code: "input.missing",
+      summary: `"${path}" is not there`,
+      lines: [],
+    }));
     return done({ state: "invalidated", key: undefined, causes });
   }
   if (action.pending.length > 0) {
-    const causes = previous === undefined ? [] : ownChanges(node, action, previous, store).map(causeOf);
+    const causes =
+      previous === undefined ? [] : ownChanges(node, action, previous, store).map(causeOf);
     return done({ state: "waits", on: action.pending, causes });
   }
   const key = keyOf(action);
   const forced = options.forced?.has(node.address) ?? false;
   const record = forced ? undefined : store.getAction(key);
   if (record !== undefined) return done({ state: "cached", key, record });
-  return done({ state: "invalidated", key, causes: causesOf(node, action, key, forced, previousKey, previous, options) });
+  return done({
+    state: "invalidated",
+    key,
+    causes: causesOf(node, action, key, forced, previousKey, previous, options),
+  });
 }
 
 function causesOf(
@@ -126,15 +144,29 @@ function causesOf(
   if (forced) return [{ code: "policy.forced", summary: "asked for", lines: [] }];
   const last = history.last(node.address);
   if (last?.failed === true && last.key === key) {
-    return [{ code: "result.failed-before", summary: "the last attempt with the same inputs failed", lines: [] }];
+    return [
+      {
+        code: "result.failed-before",
+        summary: "the last attempt with the same inputs failed",
+        lines: [],
+      },
+    ];
   }
   if (previousKey !== undefined && previousKey !== key && previous !== undefined) {
     const changes = changesOf(node, action, previous, store);
     const causes = changes.flatMap((change) =>
-      change.follows === undefined ? [causeOf(change)] : traceFollowed(change, change.follows, store, history),
+      change.follows === undefined
+        ? [causeOf(change)]
+        : traceFollowed(change, change.follows, store, history),
     );
     if (causes.length > 0) return causes;
-    return [{ code: "schema.version", summary: `kmips ${previous.producer} computed this kind's key another way`, lines: [] }];
+    return [
+      {
+        code: "schema.version",
+        summary: `kmips ${previous.producer} computed this kind's key another way`,
+        lines: [],
+      },
+    ];
   }
   const inspected = store.inspectAction(key);
   if (inspected.state === "corrupt") {
@@ -144,7 +176,13 @@ function causesOf(
     const missing = inspected.missing ?? [];
     const first = missing[0] === undefined ? "a blob" : `blob ${missing[0].slice(0, 19)}…`;
     const more = missing.length > 1 ? ` and ${missing.length - 1} more` : "";
-    return [{ code: "cache.corrupt", summary: `${first}${more} of its result is missing or damaged`, lines: missing }];
+    return [
+      {
+        code: "cache.corrupt",
+        summary: `${first}${more} of its result is missing or damaged`,
+        lines: missing,
+      },
+    ];
   }
   if (inspected.tombstone !== undefined) {
     return [{ code: "cache.evicted", summary: inspected.tombstone.reason, lines: [] }];
@@ -153,7 +191,12 @@ function causesOf(
 }
 
 /** What changed in the node itself, apart from its dependencies' results. */
-function ownChanges(node: GraphNode, action: Action, previous: ActionRecord, store: Store): Change[] {
+function ownChanges(
+  node: GraphNode,
+  action: Action,
+  previous: ActionRecord,
+  store: Store,
+): Change[] {
   return changesOf(node, action, previous, store).filter((change) => change.follows === undefined);
 }
 
@@ -162,16 +205,33 @@ function ownChanges(node: GraphNode, action: Action, previous: ActionRecord, sto
  * built since, by a build that did not get as far as this node. The record it had then is compared
  * with the one it has now.
  */
-function traceFollowed(change: Change, dependency: Address, store: Store, history: History): Cause[] {
+function traceFollowed(
+  change: Change,
+  dependency: Address,
+  store: Store,
+  history: History,
+): Cause[] {
   const [nowKey, ...earlierKeys] = history.recentlyBuilt(dependency);
   const now = nowKey === undefined ? undefined : store.inspectAction(nowKey).record;
   for (const key of earlierKeys) {
     const then = store.inspectAction(key).record;
-    if (now === undefined || then === undefined || !wasResultOf(change.followedFrom, then)) continue;
+    if (now === undefined || then === undefined || !wasResultOf(change.followedFrom, then))
+      continue;
     const read: BlobReader = (digest) => readText(store, digest);
-    const changes = diffActions(now.kind as GraphNode["definition"]["kind"], then.fields, now.fields, new Map(), read, read);
+    const changes = diffActions(
+      now.kind as GraphNode["definition"]["kind"],
+      then.fields,
+      now.fields,
+      new Map(),
+      read,
+      read,
+    );
     if (changes.length === 0) continue;
-    return changes.map((c) => ({ code: c.code, summary: `${dependency}: ${c.summary}`, lines: c.lines }));
+    return changes.map((c) => ({
+      code: c.code,
+      summary: `${dependency}: ${c.summary}`,
+      lines: c.lines,
+    }));
   }
   return [causeOf(change)];
 }
@@ -179,13 +239,28 @@ function traceFollowed(change: Change, dependency: Address, store: Store, histor
 /** Whether a field's text names the record's result or one of its outputs. */
 function wasResultOf(text: string | undefined, record: ActionRecord): boolean {
   if (text === undefined) return false;
-  return [record.result, ...record.outputs.map((output) => output.digest)].some((digest) => text.includes(digest));
+  return [record.result, ...record.outputs.map((output) => output.digest)].some((digest) =>
+    text.includes(digest),
+  );
 }
 
-function changesOf(node: GraphNode, action: Action, previous: ActionRecord, store: Store): Change[] {
+function changesOf(
+  node: GraphNode,
+  action: Action,
+  previous: ActionRecord,
+  store: Store,
+): Change[] {
   const readOld: BlobReader = (digest) => readText(store, digest);
-  const readNew: BlobReader = (digest) => action.attachments.get(digest)?.toString() ?? readText(store, digest);
-  return diffActions(node.definition.kind, previous.fields, action.fields, action.followed, readOld, readNew);
+  const readNew: BlobReader = (digest) =>
+    action.attachments.get(digest)?.toString() ?? readText(store, digest);
+  return diffActions(
+    node.definition.kind,
+    previous.fields,
+    action.fields,
+    action.followed,
+    readOld,
+    readNew,
+  );
 }
 
 function readText(store: Store, digest: Digest): string | undefined {

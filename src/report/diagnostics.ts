@@ -22,7 +22,8 @@ export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint): string {
     const place = note.at === undefined ? "" : ` (${placeOf(note.at)})`;
     lines.push(`  ${paint.dim("note:")} ${printable(note.message)}${place}`);
   }
-  if (diagnostic.help !== undefined) lines.push(`  ${paint.green("help:")} ${printable(diagnostic.help)}`);
+  if (diagnostic.help !== undefined)
+    lines.push(`  ${paint.green("help:")} ${printable(diagnostic.help)}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -40,12 +41,19 @@ function excerpt(at: Location, mark: (text: string) => string): string[] {
   const { line, column } = lineAndColumn(text, at.span.start);
   const start = at.span.start - (column - 1);
   const end = text.indexOf("\n", start);
-  const whole = printable(text.slice(start, end < 0 ? undefined : end).replace(/\t/g, " ").replace(/\r$/, ""));
+  const whole = printable(
+    text
+      .slice(start, end < 0 ? undefined : end)
+      .replace(/\t/g, " ")
+      .replace(/\r$/, ""),
+  );
   const cut = column > LINE_WIDTH ? column - LINE_WIDTH / 2 : 0;
   const shown = whole.slice(cut, cut + LINE_WIDTH + 20);
   const width = Math.max(1, Math.min(at.span.end, end < 0 ? text.length : end) - at.span.start);
   const gutter = String(line);
-  const caret = " ".repeat(column - 1 - cut) + "^".repeat(Math.min(width, shown.length - (column - 1 - cut) || 1));
+  const caret =
+    " ".repeat(column - 1 - cut) +
+    "^".repeat(Math.min(width, shown.length - (column - 1 - cut) || 1));
   return [`  ${gutter} | ${shown}`, `  ${" ".repeat(gutter.length)} | ${mark(caret)}`];
 }
 

@@ -37,11 +37,18 @@ export function describeFailure(reason: FailureReason): FailureText {
         `expected ${reason.expected}\nactual   ${reason.actual}`,
       );
     case "missing-input": {
-      const near = reason.candidates.length === 0 ? "" : `did you mean ${reason.candidates.map((c) => `"${c}"`).join(", ")}?`;
+      const near =
+        reason.candidates.length === 0
+          ? ""
+          : `did you mean ${reason.candidates.map((c) => `"${c}"`).join(", ")}?`;
       return text("KM0506", `${reason.what} needs "${reason.path}", which is not there`, near);
     }
     case "tool":
-      return text("KM0507", `Tool "${reason.tool}" is not usable: ${reason.why}`, `install it: ${reason.install}`);
+      return text(
+        "KM0507",
+        `Tool "${reason.tool}" is not usable: ${reason.why}`,
+        `install it: ${reason.install}`,
+      );
     case "network":
       return text("KM0508", `${reason.what} could not be fetched`, reason.excerpt);
     case "emulator-crash":

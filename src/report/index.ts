@@ -3,7 +3,19 @@ export { diagnosticsAsData, renderDiagnostic, renderDiagnostics, placeOf } from 
 export { formatBytes, formatMs } from "./duration.js";
 export { describeFailure, helpFor, type FailureText } from "./failure.js";
 export { paintFor, printable, wantsColor, type ColorRequest, type Paint } from "./paint.js";
-export { causeText, countPlan, planAsData, planSummary, renderPlan, type PlanCounts } from "./plan.js";
-export { createReporter, type ProgressMode, type Reporter, type ReporterOptions } from "./reporter.js";
+export {
+  causeText,
+  countPlan,
+  planAsData,
+  planSummary,
+  renderPlan,
+  type PlanCounts,
+} from "./plan.js";
+export {
+  createReporter,
+  type ProgressMode,
+  type Reporter,
+  type ReporterOptions,
+} from "./reporter.js";
 export { renderTable } from "./table.js";
 export { explainNode, renderWhy, type WhyAnswer } from "./why.js";

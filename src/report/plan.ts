@@ -56,7 +56,9 @@ function planLine(planned: PlannedNode, paint: Paint, all: boolean): string | un
     case "group":
       return undefined;
     case "cached":
-      return all ? `${paint.green("cached ")}  ${address}  ${paint.dim(decision.key.slice(0, 19))}` : undefined;
+      return all
+        ? `${paint.green("cached ")}  ${address}  ${paint.dim(decision.key.slice(0, 19))}`
+        : undefined;
     case "invalidated":
       return `${paint.yellow("cause  ")}  ${paint.bold(address)}  ${causeText(decision.causes)}  ${costText(planned, paint)}`.trimEnd();
     case "waits": {
@@ -78,7 +80,10 @@ export function causeText(causes: readonly Cause[]): string {
 function costText(planned: PlannedNode, paint: Paint): string {
   if (planned.expectedMs === undefined) return "";
   const { native, emulated } = planned.expectedMs;
-  const parts = [native > 0 ? `${formatMs(native)} native` : "", emulated > 0 ? `${formatMs(emulated)} emulated` : ""];
+  const parts = [
+    native > 0 ? `${formatMs(native)} native` : "",
+    emulated > 0 ? `${formatMs(emulated)} emulated` : "",
+  ];
   return paint.dim(parts.filter((part) => part !== "").join(", "));
 }
 
@@ -88,9 +93,13 @@ function nameFew(addresses: readonly Address[]): string {
 }
 
 export function planSummary(counts: PlanCounts): string {
-  const parts = [`${counts.total} nodes: ${counts.cached} cached, ${counts.toRun} to run, ${counts.waiting} waiting on them`];
+  const parts = [
+    `${counts.total} nodes: ${counts.cached} cached, ${counts.toRun} to run, ${counts.waiting} waiting on them`,
+  ];
   if (counts.nativeMs + counts.emulatedMs > 0) {
-    parts.push(`about ${formatMs(counts.nativeMs)} native, ${formatMs(counts.emulatedMs)} emulated`);
+    parts.push(
+      `about ${formatMs(counts.nativeMs)} native, ${formatMs(counts.emulatedMs)} emulated`,
+    );
   }
   return parts.join("; ");
 }

@@ -74,7 +74,8 @@ class PlainReporter implements Reporter {
         return;
       case "finished":
         this.#done++;
-        for (const text of this.outcomeLines(event.address, event.outcome, event.log)) this.line(text);
+        for (const text of this.outcomeLines(event.address, event.outcome, event.log))
+          this.line(text);
         return;
       case "note":
         this.line(`note   ${printable(event.address)}  ${printable(event.message)}`);
@@ -103,13 +104,21 @@ class PlainReporter implements Reporter {
     switch (outcome.kind) {
       case "built": {
         const emulated = outcome.emulatedMs > 0 ? `, ${formatMs(outcome.emulatedMs)} emulated` : "";
-        return [`${this.progress()} ${paint.green("built")}  ${name}  ${outcome.result.slice(0, 19)}  ${formatMs(outcome.nativeMs)} native${emulated}`];
+        return [
+          `${this.progress()} ${paint.green("built")}  ${name}  ${outcome.result.slice(0, 19)}  ${formatMs(outcome.nativeMs)} native${emulated}`,
+        ];
       }
       case "cached":
-        return outcome.cutOff ? [`${this.progress()} ${paint.green("same")}   ${name}  inputs came out identical, not run`] : [];
+        return outcome.cutOff
+          ? [
+              `${this.progress()} ${paint.green("same")}   ${name}  inputs came out identical, not run`,
+            ]
+          : [];
       case "failed": {
         const failure = describeFailure(outcome.reason);
-        const lines = [`${this.progress()} ${paint.red.bold("FAILED")} ${name}  ${failure.code}: ${failure.headline}`];
+        const lines = [
+          `${this.progress()} ${paint.red.bold("FAILED")} ${name}  ${failure.code}: ${failure.headline}`,
+        ];
         lines.push(...failure.details.map((detail) => `    ${detail}`));
         const help = outcome.help ?? helpFor(outcome.reason);
         if (help !== undefined) lines.push(`  ${paint.green("help:")} ${printable(help)}`);
@@ -123,7 +132,8 @@ class PlainReporter implements Reporter {
 
   /** The whole log of a failed tool, once, when it says more than the excerpt. */
   private logLines(outcome: NodeOutcome, path: string | undefined): string[] {
-    if (outcome.kind !== "failed" || outcome.reason.type === "interrupted" || path === undefined) return [];
+    if (outcome.kind !== "failed" || outcome.reason.type === "interrupted" || path === undefined)
+      return [];
     const log = this.options.readLog(path);
     if (log === undefined || log.trim() === "") return [];
     const body = printable(log).trimEnd().split("\n");
@@ -163,9 +173,13 @@ class LiveReporter extends PlainReporter {
     this.#erase();
     if (this.#running.size === 0) return;
     this.#lastDraw = now;
-    const running = [...this.#running].map(([address, since]) => `${printable(address)} ${formatMs(now - since)}`);
+    const running = [...this.#running].map(
+      ([address, since]) => `${printable(address)} ${formatMs(now - since)}`,
+    );
     const text = `${this.progress()} ${running.join("  ")}`;
-    this.options.write(this.options.paint.dim(text.slice(0, Math.max(20, this.options.columns - 1))));
+    this.options.write(
+      this.options.paint.dim(text.slice(0, Math.max(20, this.options.columns - 1))),
+    );
     this.#drawn = true;
   }
 

@@ -10,7 +10,11 @@ export interface WhyAnswer {
   readonly address: Address;
   readonly state: "cached" | "runs" | "waits" | "group";
   /** Nodes with causes of their own among the node and what it needs, in topological order. */
-  readonly roots: readonly { readonly address: Address; readonly causes: readonly Cause[]; readonly path: readonly Address[] }[];
+  readonly roots: readonly {
+    readonly address: Address;
+    readonly causes: readonly Cause[];
+    readonly path: readonly Address[];
+  }[];
   /** Nodes between the roots and the node: they run only because of the roots. */
   readonly followers: readonly Address[];
 }
@@ -19,15 +23,23 @@ export interface WhyAnswer {
 export function explainNode(plan: Plan, address: Address): WhyAnswer {
   const target = plan.nodes.get(address);
   const state = stateOf(target);
-  if (state === "cached" || target === undefined) return { address, state, roots: [], followers: [] };
+  if (state === "cached" || target === undefined)
+    return { address, state, roots: [], followers: [] };
   const parents = pathsTo(plan, address);
   const roots: { address: Address; causes: readonly Cause[]; path: readonly Address[] }[] = [];
   const followers: Address[] = [];
   for (const [candidate, planned] of plan.nodes) {
     if (!parents.has(candidate)) continue;
     const { decision } = planned;
-    if (decision.state === "invalidated" || (decision.state === "waits" && decision.causes.length > 0)) {
-      roots.push({ address: candidate, causes: decision.causes, path: pathFrom(candidate, address, parents) });
+    if (
+      decision.state === "invalidated" ||
+      (decision.state === "waits" && decision.causes.length > 0)
+    ) {
+      roots.push({
+        address: candidate,
+        causes: decision.causes,
+        path: pathFrom(candidate, address, parents),
+      });
     } else if (decision.state === "waits" && candidate !== address) followers.push(candidate);
   }
   return { address, state, roots, followers };
@@ -60,7 +72,11 @@ function pathsTo(plan: Plan, address: Address): ReadonlyMap<Address, Address | u
   return next;
 }
 
-function pathFrom(start: Address, end: Address, next: ReadonlyMap<Address, Address | undefined>): Address[] {
+function pathFrom(
+  start: Address,
+  end: Address,
+  next: ReadonlyMap<Address, Address | undefined>,
+): Address[] {
   const path = [start];
   for (let at = next.get(start); at !== undefined; at = next.get(at)) path.push(at);
   return path.at(-1) === end ? path : [start, end];
@@ -72,7 +88,9 @@ const SHOWN_LINES = 40;
 export function renderWhy(answer: WhyAnswer, paint: Paint): string {
   const name = paint.bold(printable(answer.address));
   if (answer.roots.length === 0) {
-    return answer.state === "group" ? `${name} is up to date: every member is cached\n` : `${name} is cached: no input changed since its last build\n`;
+    return answer.state === "group"
+      ? `${name} is up to date: every member is cached\n`
+      : `${name} is cached: no input changed since its last build\n`;
   }
   const [first] = answer.roots;
   const own = first?.address === answer.address && answer.roots.length === 1;
@@ -83,7 +101,8 @@ export function renderWhy(answer: WhyAnswer, paint: Paint): string {
   for (const root of answer.roots) {
     lines.push(`${paint.yellow("root cause")}  ${paint.bold(printable(root.address))}`);
     for (const cause of root.causes) lines.push(...causeLines(cause, paint));
-    if (root.path.length > 1) lines.push(`  ${paint.dim("reaches it by")} ${root.path.map(printable).join(" -> ")}`);
+    if (root.path.length > 1)
+      lines.push(`  ${paint.dim("reaches it by")} ${root.path.map(printable).join(" -> ")}`);
   }
   if (answer.followers.length > 0) {
     lines.push(`${paint.cyan("followers")}   ${answer.followers.map(printable).join(", ")}`);
@@ -100,6 +119,7 @@ function causeLines(cause: Cause, paint: Paint): string[] {
     const text = `    ${printable(line)}`;
     return line.startsWith("+") ? paint.green(text) : line.startsWith("-") ? paint.red(text) : text;
   });
-  if (cause.lines.length > SHOWN_LINES) shown.push(`    … ${cause.lines.length - SHOWN_LINES} more lines`);
+  if (cause.lines.length > SHOWN_LINES)
+    shown.push(`    … ${cause.lines.length - SHOWN_LINES} more lines`);
   return [`  ${oneLine(cause)}`, ...shown];
 }

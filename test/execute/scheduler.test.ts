@@ -126,7 +126,7 @@ describe("executePlan()", () => {
     const report = await run(rig, chain(), { jobs: 1, onRun: fail });
     expect(report.outcomes.get("source.a")?.kind).toBe("failed");
     expect(report.outcomes.get("image.a")).toEqual({ kind: "skipped", because: "source.a" });
-    expect(report.outcomes.get("source.b")).toEqual({ kind: "skipped", because: "stopped" });
+    expect(report.outcomes.get("source.b")).toEqual({ kind: "skipped", because: undefined });
   });
 
   it("goes on with what does not depend on the failure when asked to", async () => {

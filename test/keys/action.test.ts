@@ -1,16 +1,34 @@
 import { describe, expect, it } from "vitest";
 import { describeAction, keyOf } from "../../src/keys/index.js";
-import type { GoComponent, GraphNode, ImageDefinition, NodeDefinition, TestDefinition } from "../../src/model/node.js";
+import type {
+  GoComponent,
+  GraphNode,
+  ImageDefinition,
+  NodeDefinition,
+  TestDefinition,
+} from "../../src/model/node.js";
 import { platformOf } from "../../src/model/platform.js";
 import { digestOf, type ActionRecord } from "../../cache/index.js";
 import { graphOf, MemoryInputs } from "../support/graph.js";
 
 const mips = platformOf("mips64le");
 
-function keyWith(definition: NodeDefinition, inputs: MemoryInputs = new MemoryInputs(), result = "one"): string {
+function keyWith(
+  definition: NodeDefinition,
+  inputs: MemoryInputs = new MemoryInputs(),
+  result = "one",
+): string {
   const graph = graphOf({ node: [definition] });
-  const record = { result: digestOf(result), outputs: [{ name: "manifest", digest: digestOf(result), size: 1 }, { name: "prog", digest: digestOf(result), size: 1 }] };
-  const known = Object.assign(Object.create(inputs) as MemoryInputs, { result: () => record as unknown as ActionRecord });
+  const record = {
+    result: digestOf(result),
+    outputs: [
+      { name: "manifest", digest: digestOf(result), size: 1 },
+      { name: "prog", digest: digestOf(result), size: 1 },
+    ],
+  };
+  const known = Object.assign(Object.create(inputs) as MemoryInputs, {
+    result: () => record as unknown as ActionRecord,
+  });
   return keyOf(describeAction(graph.nodes.get("node") as GraphNode, known));
 }
 
@@ -27,7 +45,14 @@ const go: GoComponent = {
   platform: mips,
 };
 
-const goEdits: { readonly [F in Exclude<keyof GoComponent, "kind" | "type" | "version" | "source" | "modules" | "toolchain">]: GoComponent } = {
+const goEdits: {
+  readonly [
+    F in Exclude<
+      keyof GoComponent,
+      "kind" | "type" | "version" | "source" | "modules" | "toolchain"
+    >
+  ]: GoComponent;
+} = {
   patched: { ...go, patched: [{ path: "a/b", tree: "patch.y" }] },
   packages: { ...go, packages: { prog: "./cmd" } },
   ldflags: { ...go, ldflags: ["-s", "-w"] },
@@ -37,7 +62,14 @@ const goEdits: { readonly [F in Exclude<keyof GoComponent, "kind" | "type" | "ve
 
 const image: ImageDefinition = {
   kind: "image",
-  files: [{ path: "/prog", content: { type: "output", node: "component.x", output: "prog" }, uid: 0, gid: 0 }],
+  files: [
+    {
+      path: "/prog",
+      content: { type: "output", node: "component.x", output: "prog" },
+      uid: 0,
+      gid: 0,
+    },
+  ],
   directories: [],
   users: [],
   config: { entrypoint: ["/prog"], cmd: [], env: {}, labels: {}, ports: [], volumes: [] },
@@ -46,7 +78,9 @@ const image: ImageDefinition = {
   epoch: 0,
 };
 
-const imageEdits: { readonly [F in Exclude<keyof ImageDefinition, "kind" | "reference">]: ImageDefinition } = {
+const imageEdits: {
+  readonly [F in Exclude<keyof ImageDefinition, "kind" | "reference">]: ImageDefinition;
+} = {
   base: { ...image, base: "image.base" },
   files: { ...image, files: [{ ...image.files[0]!, mode: 0o600 }] },
   directories: { ...image, directories: [{ path: "/data", mode: 0o755, uid: 0, gid: 0 }] },
@@ -68,9 +102,12 @@ const probe: TestDefinition = {
 };
 
 describe("keyOf()", () => {
-  it.each(Object.entries(goEdits))("changes when %s of a Go component changes", (_field, edited) => {
-    expect(keyWith(edited)).not.toBe(keyWith(go));
-  });
+  it.each(Object.entries(goEdits))(
+    "changes when %s of a Go component changes",
+    (_field, edited) => {
+      expect(keyWith(edited)).not.toBe(keyWith(go));
+    },
+  );
 
   it.each(Object.entries(imageEdits))("changes when %s of an image changes", (_field, edited) => {
     expect(keyWith(edited)).not.toBe(keyWith(image));
@@ -103,9 +140,14 @@ describe("keyOf()", () => {
       retired: [],
     });
     const inputs = new MemoryInputs();
-    inputs.files.set("/one/a.patch", "text").set("/two/a.patch", "text").set("/three/a.patch", "other");
+    inputs.files
+      .set("/one/a.patch", "text")
+      .set("/two/a.patch", "text")
+      .set("/three/a.patch", "other");
     expect(keyWith(patch("/two/a.patch"), inputs)).toBe(keyWith(patch("/one/a.patch"), inputs));
-    expect(keyWith(patch("/three/a.patch"), inputs)).not.toBe(keyWith(patch("/one/a.patch"), inputs));
+    expect(keyWith(patch("/three/a.patch"), inputs)).not.toBe(
+      keyWith(patch("/one/a.patch"), inputs),
+    );
   });
 });
 
@@ -117,7 +159,11 @@ describe("describeAction()", () => {
   });
 
   it("names declared files that are not there", () => {
-    const graph = graphOf({ node: [{ kind: "source", origin: { type: "directory", path: "/gone", include: [], exclude: [] } }] });
+    const graph = graphOf({
+      node: [
+        { kind: "source", origin: { type: "directory", path: "/gone", include: [], exclude: [] } },
+      ],
+    });
     const inputs = new MemoryInputs();
     inputs.list = () => undefined;
     expect(describeAction(graph.nodes.get("node") as GraphNode, inputs).missing).toEqual(["/gone"]);

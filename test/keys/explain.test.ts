@@ -2,47 +2,102 @@ import { describe, expect, it } from "vitest";
 import type { Digest, Field } from "../../cache/index.js";
 import { diffActions, diffLines } from "../../src/keys/index.js";
 
-const text = (name: string, value: string): Field => ({ name, value: { type: "text", text: value } });
-const blob = (name: string, digest: string): Field => ({ name, value: { type: "blob", digest: digest as Digest, size: 1 } });
+const text = (name: string, value: string): Field => ({
+  name,
+  value: { type: "text", text: value },
+});
+const blob = (name: string, digest: string): Field => ({
+  name,
+  value: { type: "blob", digest: digest as Digest, size: 1 },
+});
 const texts: Record<string, string> = { "sha256:a": "one\ntwo\n", "sha256:b": "one\n2\nthree\n" };
 const read = (digest: Digest): string | undefined => texts[digest];
 
 describe("diffActions()", () => {
   it("says nothing about equal actions", () => {
-    expect(diffActions("component", [text("a", "1")], [text("a", "1")], new Map(), read, read)).toEqual([]);
+    expect(
+      diffActions("component", [text("a", "1")], [text("a", "1")], new Map(), read, read),
+    ).toEqual([]);
   });
 
   it("shows an edited patch with the lines that changed", () => {
-    const [change] = diffActions("patch", [blob("patch x.patch", "sha256:a")], [blob("patch x.patch", "sha256:b")], new Map(), read, read);
-    expect(change).toMatchObject({ code: "patch.edited", summary: "x.patch +2 -1", lines: ["-two", "+2", "+three"] });
+    const [change] = diffActions(
+      "patch",
+      [blob("patch x.patch", "sha256:a")],
+      [blob("patch x.patch", "sha256:b")],
+      new Map(),
+      read,
+      read,
+    );
+    expect(change).toMatchObject({
+      code: "patch.edited",
+      summary: "x.patch +2 -1",
+      lines: ["-two", "+2", "+three"],
+    });
   });
 
   it("tells added and removed patches apart", () => {
-    const codes = diffActions("patch", [blob("patch a", "sha256:a")], [blob("patch b", "sha256:b")], new Map(), read, read);
+    const codes = diffActions(
+      "patch",
+      [blob("patch a", "sha256:a")],
+      [blob("patch b", "sha256:b")],
+      new Map(),
+      read,
+      read,
+    );
     expect(codes.map((change) => change.code)).toEqual(["patch.added", "patch.removed"]);
   });
 
   it("shows both values of a changed version", () => {
-    const [change] = diffActions("source", [text("version", "v1.6.4")], [text("version", "v1.6.5")], new Map(), read, read);
+    const [change] = diffActions(
+      "source",
+      [text("version", "v1.6.4")],
+      [text("version", "v1.6.5")],
+      new Map(),
+      read,
+      read,
+    );
     expect(change).toMatchObject({ code: "source.version", summary: "version: v1.6.4 -> v1.6.5" });
   });
 
   it("names the dependency behind a changed result", () => {
     const followed = new Map([["source", "source.x"]]);
-    const [change] = diffActions("component", [text("source", "sha256:1")], [text("source", "sha256:2")], followed, read, read);
+    const [change] = diffActions(
+      "component",
+      [text("source", "sha256:1")],
+      [text("source", "sha256:2")],
+      followed,
+      read,
+      read,
+    );
     expect(change).toMatchObject({ code: "follows", follows: "source.x" });
   });
 
   it("names the file of a live source that was edited", () => {
     const hex = "0".repeat(64);
-    const line = (path: string, last: string): string => `${path} 0644 sha256:${hex.slice(1)}${last}\n`;
+    const line = (path: string, last: string): string =>
+      `${path} 0644 sha256:${hex.slice(1)}${last}\n`;
     const list = (items: string[]): Field => ({ name: "files", value: { type: "list", items } });
-    const [change] = diffActions("source", [list([line("a.go", "1"), line("b.go", "1")])], [list([line("a.go", "1"), line("b.go", "2")])], new Map(), read, read);
+    const [change] = diffActions(
+      "source",
+      [list([line("a.go", "1"), line("b.go", "1")])],
+      [list([line("a.go", "1"), line("b.go", "2")])],
+      new Map(),
+      read,
+      read,
+    );
     expect(change).toMatchObject({ code: "source.files", summary: "b.go edited" });
   });
 
   it("reports an order that changed alone", () => {
-    const [change] = diffActions("patch", [text("a", "1"), text("b", "1")], [text("b", "1"), text("a", "1")], new Map(), read, read);
+    const [change] = diffActions(
+      "patch",
+      [text("a", "1"), text("b", "1")],
+      [text("b", "1"), text("a", "1")],
+      new Map(),
+      read,
+      read,
+    );
     expect(change?.field).toBe("order");
   });
 });

@@ -2,7 +2,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "cache/README.md", "grammar/README.md"];
+const DOCUMENTS = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CHANGELOG.md",
+  "cache/README.md",
+  "grammar/README.md",
+];
 
 /** Paths in backticks that look like paths of this repository. */
 function mentionedPaths(text: string): string[] {
@@ -20,11 +26,18 @@ function textFiles(folder: string): string[] {
 
 describe("documents", () => {
   it.each(DOCUMENTS)("%s names only paths that exist", (document) => {
-    expect(mentionedPaths(readFileSync(document, "utf8")).filter((path) => !existsSync(path))).toEqual([]);
+    expect(
+      mentionedPaths(readFileSync(document, "utf8")).filter((path) => !existsSync(path)),
+    ).toEqual([]);
   });
 
   it("name no package registry's host anywhere in the repository", () => {
-    const hosts = [["proxy", "golang", "org"], ["registry", "npmjs", "org"], ["deb", "debian", "org"], ["sum", "golang", "org"]].map((parts) => parts.join("."));
+    const hosts = [
+      ["proxy", "golang", "org"],
+      ["registry", "npmjs", "org"],
+      ["deb", "debian", "org"],
+      ["sum", "golang", "org"],
+    ].map((parts) => parts.join("."));
     const guilty = textFiles(".").filter((path) => {
       const text = readFileSync(path, "utf8");
       return hosts.some((host) => text.includes(host));

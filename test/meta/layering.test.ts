@@ -14,14 +14,25 @@ describe("layering", () => {
   it("holds for every module", () => {
     const result = spawnSync(
       "npx",
-      ["depcruise", "--config", ".dependency-cruiser.cjs", "--output-type", "json", "src", "grammar", "cache"],
+      [
+        "depcruise",
+        "--config",
+        ".dependency-cruiser.cjs",
+        "--output-type",
+        "json",
+        "src",
+        "grammar",
+        "cache",
+      ],
       { encoding: "utf8", maxBuffer: 1 << 28 },
     );
     const { summary, modules } = JSON.parse(result.stdout) as {
       summary: { violations: { rule: { name: string }; from: string; to: string }[] };
       modules: { source: string }[];
     };
-    const violations = summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`);
+    const violations = summary.violations.map(
+      ({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`,
+    );
     expect(violations).toEqual([]);
     const files = ["src", "grammar", "cache"].flatMap(sourceFiles);
     const seen = new Set(modules.map((module) => module.source));

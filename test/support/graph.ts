@@ -2,7 +2,14 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf, openStore, resultDigest, type ActionRecord, type Locker, type Store } from "../../cache/index.js";
+import {
+  digestOf,
+  openStore,
+  resultDigest,
+  type ActionRecord,
+  type Locker,
+  type Store,
+} from "../../cache/index.js";
 import type { KeyInputs, ListedFile } from "../../src/keys/index.js";
 import type { BuildGraph } from "../../src/model/graph.js";
 import type { Address, GraphNode, NodeDefinition } from "../../src/model/node.js";
@@ -14,10 +21,12 @@ const file = { name: "test.kmips", text: "test" };
 export function graphOf(
   nodes: Readonly<Record<Address, readonly [NodeDefinition, ...Address[]]>>,
 ): BuildGraph {
-  const entries = Object.entries(nodes).map(([address, [definition, ...dependencies]]): [Address, GraphNode] => [
-    address,
-    { address, definition, dependencies, at: { file, span: { start: 0, end: 4 } } },
-  ]);
+  const entries = Object.entries(nodes).map(
+    ([address, [definition, ...dependencies]]): [Address, GraphNode] => [
+      address,
+      { address, definition, dependencies, at: { file, span: { start: 0, end: 4 } } },
+    ],
+  );
   return { nodes: new Map(entries), root: "/project", projectName: "test", recipes: [] };
 }
 
@@ -73,7 +82,12 @@ export async function temporaryStore(): Promise<Store> {
 }
 
 /** The record of a run that gave `text` as its only output. */
-export function recordFor(planned: PlannedNode, key: ActionRecord["key"], text: string, store: Store): ActionRecord {
+export function recordFor(
+  planned: PlannedNode,
+  key: ActionRecord["key"],
+  text: string,
+  store: Store,
+): ActionRecord {
   for (const bytes of planned.action.attachments.values()) store.putBytes(bytes);
   const output = { name: "tree", digest: store.putBytes(text), size: Buffer.byteLength(text) };
   return {

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Output } from "../../../cache/index.js";
+import type { EntryInput, Output } from "../../../cache/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { Address, ModulesDefinition } from "../../model/node.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
@@ -36,9 +36,11 @@ import {
 } from "../go-workspace.js";
 import { escapeModule, hashGoMod, hashModuleZip, ModuleZipError } from "../module-hash.js";
 import { commandFailure, runSandboxed } from "../run-tool.js";
+import { fileContent } from "../trees.js";
+import { MODULE_FILES } from "../go-modules.js";
 import type { Mount } from "../sandbox.js";
 
-/** Outputs: `go.mod`, `go.sum`, `download/…`. @throws NodeFailure */
+/** Outputs: `go.mod`, `go.sum`, `download` (a tree). @throws NodeFailure */
 export async function runModules(
   node: ModulesDefinition,
   ctx: ActionContext,
@@ -53,7 +55,7 @@ export async function runModules(
   const outputs = [
     storeFile("go.mod", join(work, "go.mod"), ctx),
     storeFile("go.sum", join(work, "go.sum"), ctx),
-    ...(await storeModuleFiles(work, sourceSums(node, ctx), ctx)),
+    storeModuleFiles(work, sourceSums(node, ctx), ctx),
   ];
   return { outputs, nativeMs: Math.round(performance.now() - started), emulatedMs: 0 };
 }
@@ -194,12 +196,17 @@ function sourceSums(node: ModulesDefinition, ctx: ActionContext): ReadonlyMap<st
   );
 }
 
-async function storeModuleFiles(
+/**
+ * The part of the download cache that the build needs, every file checked. One tree rather than a
+ * blob a file: a graph of modules has hundreds of small files, and each blob would cost every build
+ * with nothing to do a stat.
+ */
+function storeModuleFiles(
   work: string,
   known: ReadonlyMap<string, string>,
   ctx: ActionContext,
-): Promise<Output[]> {
-  const outputs: Output[] = [];
+): Output {
+  const entries: EntryInput[] = [];
   for (const [path, version, sum] of parseGoSum(textOf(join(work, "go.sum")))) {
     const what = `module ${path} ${version}`;
     for (const expected of [known.get(`${path} ${version}`), ctx.lock.sum(path, version)]) {
@@ -224,9 +231,9 @@ async function storeModuleFiles(
         "The damaged file was removed; build again",
       );
     }
-    outputs.push({ name: `download/${name}`, ...(await ctx.store.putFile(file)) });
+    entries.push({ path: name, type: "file", content: fileContent(file) });
   }
-  return outputs;
+  return { name: MODULE_FILES, ...ctx.store.writeTree(entries) };
 }
 
 function hashOf(file: string, isGoMod: boolean): string {

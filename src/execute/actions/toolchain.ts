@@ -2,7 +2,7 @@
  * Runs a toolchain node: brings a Go release into the store, or identifies the cross C compiler
  * that Debian installed on this machine.
  */
-import { lstatSync, readFileSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { EntryInput } from "../../../cache/index.js";
 import { goToolchainVersion } from "../../keys/index.js";
@@ -11,7 +11,7 @@ import type { ToolchainDefinition } from "../../model/node.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import { downloadModule } from "../go-client.js";
 import { commandFailure, runSandboxed } from "../run-tool.js";
-import { treeOutcome } from "../trees.js";
+import { fileContent, treeOutcome } from "../trees.js";
 
 const GO_TOOLCHAIN_MODULE = "golang.org/toolchain";
 
@@ -68,21 +68,6 @@ function toolchainEntries(directory: string): EntryInput[] {
   };
   walk("");
   return entries;
-}
-
-/** The bytes of a file, read when they are asked for: a toolchain is larger than memory should hold. */
-function fileContent(path: string): {
-  readonly chunks: Iterable<Uint8Array>;
-  readonly size: number;
-} {
-  return {
-    size: lstatSync(path).size,
-    chunks: {
-      *[Symbol.iterator]() {
-        yield readFileSync(path);
-      },
-    },
-  };
 }
 
 /** The rule of cmd/go (internal/toolchain, `allowExec`). */
