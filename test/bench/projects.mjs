@@ -38,6 +38,19 @@ export function syntheticProject(directory, count) {
   writeFileSync(join(directory, "build.ninja"), `rule cp\n  command = cp $in $out\n${edges}`);
 }
 
+/** The release that is measured. */
+const TURBO = "turbo@2.11.11";
+
+/**
+ * Installs the peer below `directory` and returns its node_modules. Not a dependency of kmips: its
+ * lock entries name binaries for systems that no locked install here can fetch.
+ */
+export function installTurbo(directory) {
+  mkdirSync(directory, { recursive: true });
+  run(["npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", directory, TURBO]);
+  return join(directory, "node_modules");
+}
+
 /** A workspace of `count` packages with one cached task each, and the command that runs them. */
 export function turboWorkspace(directory, count, modules) {
   mkdirSync(join(directory, "node_modules/.bin"), { recursive: true });

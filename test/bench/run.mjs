@@ -6,7 +6,8 @@
  *   --only TEXT    only cases whose name contains TEXT
  *   --store DIR    a store in which `kmips build -C recipes` is done; default: kmips's own default
  *
- * Needs `npm run build` first, ninja, GNU time and git. Asks nobody on the network.
+ * Needs `npm run build` first, ninja, GNU time and git. Asks nobody on the network but for turbo,
+ * which npm installs into a temporary directory.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { layerTimes } from "./layer.mjs";
 import { load, peakKib, race, run } from "./measure.mjs";
-import { syntheticProject, turboWorkspace } from "./projects.mjs";
+import { installTurbo, syntheticProject, turboWorkspace } from "./projects.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -91,8 +92,9 @@ const CASES = [
       const { command, units } = shippedBuild();
       const directory = join(work, "turbo");
       rmSync(directory, { recursive: true, force: true });
-      console.log(`  building ${units} units with turbo …`);
-      const turbo = turboWorkspace(directory, units, join(root, "node_modules"));
+      console.log(`  installing turbo, and building ${units} units with it …`);
+      const modules = installTurbo(join(work, "turbo-program"));
+      const turbo = turboWorkspace(directory, units, modules);
       run(turbo.argv, { cwd: turbo.cwd });
       return times(race([command, turbo], 20));
     },
