@@ -47,7 +47,18 @@ const TURBO = "turbo@2.11.11";
  */
 export function installTurbo(directory) {
   mkdirSync(directory, { recursive: true });
-  run(["npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", directory, TURBO]);
+  // With the user's own environment: npm needs its certificates, which measured commands go without.
+  const argv = [
+    "npm",
+    "install",
+    "--no-audit",
+    "--no-fund",
+    "--no-save",
+    "--prefix",
+    directory,
+    TURBO,
+  ];
+  run(argv, { env: process.env });
   return join(directory, "node_modules");
 }
 
