@@ -88,8 +88,9 @@ export async function runBuild(
     if (globals.json === true)
       streams.out(`${JSON.stringify(buildAsData(counts, result.images))}\n`);
     else streams.out(imageLines(result.images));
-    if (progressMode(globals) !== "json") {
-      streams.err(failureSummary(result, counts, streams.errPaint));
+    const mode = progressMode(globals);
+    if (mode !== "json") streams.err(failureSummary(result, counts, streams.errPaint));
+    if (mode !== "json" && mode !== "quiet") {
       streams.err(closingLine(counts, counts.executed > 0 ? result.elapsedMs : undefined));
     }
     return (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);

@@ -37,7 +37,7 @@ import {
 export type ExitSetter = (code: ExitCode) => void;
 
 const DESCRIPTION =
-  "Builds Kubernetes component and conformance images for architectures that have none,\nfrom declarative .kmips recipes, reproducibly, and only what changed.";
+  "Builds Kubernetes component and conformance images for architectures that have\nnone, from declarative .kmips recipes, reproducibly, and only what changed.";
 
 const NODES_HELP = `
 NODES are addresses (component.etcd, image.hello[riscv64]), globs ('image.*'), names (etcd) or

@@ -1,5 +1,12 @@
 /** `kmips fmt` and `kmips check`: the recipes of a project as text. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { relative } from "node:path";
 import { format, type Diagnostic } from "../../grammar/index.js";
 
@@ -29,7 +36,10 @@ export function formatFiles(root: string, paths: readonly string[], check: boole
 
 /** A reader of the file sees the old text or the new one, never a part. */
 function replaceFile(path: string, text: string): void {
-  const temporary = `${path}.kmips-fmt`;
+  // A link stays a link.
+  const real = realpathSync(path);
+  const temporary = `${real}.kmips-fmt`;
   writeFileSync(temporary, text);
-  renameSync(temporary, path);
+  chmodSync(temporary, statSync(real).mode);
+  renameSync(temporary, real);
 }

@@ -181,25 +181,25 @@ class Scheduler {
 
   async #execute(address: Address): Promise<void> {
     try {
-      const record = await this.#runWithRepair(address);
-      this.#settle(address, record, {
-        kind: "built",
-        result: record.result,
-        nativeMs: record.nativeMs,
-        emulatedMs: record.emulatedMs,
-      });
+      const { record, ran } = await this.#runWithRepair(address);
+      if (ran) this.#settle(address, record, builtOutcome(record));
+      else {
+        const outcome = { kind: "cached", result: record.result, cutOff: false } as const;
+        this.#settle(address, record, outcome);
+        this.#finished(address, outcome, record.key);
+      }
       this.#decide(this.#freed(address));
     } catch (error) {
       this.#fail(address, error);
     }
   }
 
-  async #runWithRepair(address: Address): Promise<ActionRecord> {
+  async #runWithRepair(address: Address): Promise<{ record: ActionRecord; ran: boolean }> {
     for (let attempt = 0; ; attempt++) {
       const planned = planNode(this.#replan(address).node, this.#planOptions);
       const { decision } = planned;
-      // Another process may have finished it since it was planned.
-      if (decision.state === "cached") return decision.record;
+      // Another process, or a node with the same key, may have finished it since it was planned.
+      if (decision.state === "cached") return { record: decision.record, ran: false };
       if (decision.state !== "invalidated")
         throw new InternalError(`"${address}" runs in state ${decision.state}`);
       if (decision.key === undefined) throw missingInput(planned);
@@ -214,7 +214,7 @@ class Scheduler {
           this.#records.get(dependency),
         );
         this.#options.history.record(address, decision.key, false);
-        return record;
+        return { record, ran: true };
       } catch (error) {
         if (
           !(error instanceof CorruptBlobError || error instanceof MissingBlobError) ||
@@ -241,13 +241,8 @@ class Scheduler {
       throw new InternalError(`No dependency of "${address}" has blob ${digest}`);
     for (const producer of producers) {
       this.#records.delete(producer);
-      const record = await this.#runWithRepair(producer);
-      this.#settle(producer, record, {
-        kind: "built",
-        result: record.result,
-        nativeMs: record.nativeMs,
-        emulatedMs: record.emulatedMs,
-      });
+      const { record } = await this.#runWithRepair(producer);
+      this.#settle(producer, record, builtOutcome(record));
     }
   }
 
@@ -301,6 +296,10 @@ class Scheduler {
     const cause = this.#outcomes.get(failed);
     return { kind: "skipped", because: cause?.kind === "skipped" ? cause.because : failed };
   }
+}
+
+function builtOutcome({ result, nativeMs, emulatedMs }: ActionRecord): NodeOutcome {
+  return { kind: "built", result, nativeMs, emulatedMs };
 }
 
 function missingInput(planned: PlannedNode): NodeFailure {
