@@ -38,7 +38,11 @@ module.exports = {
     {
       name: "no-orphans",
       severity: "error",
-      from: { orphan: true, path: "^(src|grammar|cache)/", pathNot: "^src/(cli/main|execute/test-driver)\\.ts$" },
+      from: {
+        orphan: true,
+        path: "^(src|grammar|cache)/",
+        pathNot: "^src/(cli/main|execute/test-driver)\\.ts$",
+      },
       to: {},
     },
     {
@@ -53,12 +57,19 @@ module.exports = {
     only("tar-stream-in-cache", "node_modules/tar-stream", "^cache/"),
     only("xxhash-in-file-index", "node_modules/xxhash-wasm", "^cache/"),
     only("commander-in-cli", "node_modules/commander", "^src/cli/"),
-    only("processes-in-one-file", "^(node:)?child_process$", "^src/(host/process|execute/driver/programs)\\.ts$"),
+    only(
+      "processes-in-one-file",
+      "^(node:)?child_process$",
+      "^src/(host/process|execute/driver/programs)\\.ts$",
+    ),
   ],
   options: {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     doNotFollow: { path: "node_modules" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "types", "default"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "types", "default"],
+    },
   },
 };

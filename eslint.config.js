@@ -2,17 +2,38 @@ import tseslint from "typescript-eslint";
 
 /** Type-aware rules: for a program of files and concurrency, a floating promise is the worst lint. */
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "coverage/", "*.config.*", ".dependency-cruiser.cjs", "test/bench/**", "**/*.mjs", "**/*.cjs", "examples/", "recipes/"] },
+  {
+    ignores: [
+      "dist/",
+      "node_modules/",
+      "coverage/",
+      "*.config.*",
+      ".dependency-cruiser.cjs",
+      "test/bench/**",
+      "**/*.mjs",
+      "**/*.cjs",
+      "examples/",
+      "recipes/",
+    ],
+  },
   ...tseslint.configs.recommendedTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {
-      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       "@typescript-eslint/consistent-type-imports": "error",
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
       "@typescript-eslint/require-await": "off",
-      "no-restricted-syntax": ["error", { selector: "ExportDefaultDeclaration", message: "name what you export" }],
+      "no-restricted-syntax": [
+        "error",
+        { selector: "ExportDefaultDeclaration", message: "name what you export" },
+      ],
       "no-restricted-properties": [
         "error",
         { property: "localeCompare", message: "compare by code unit or by UTF-8 bytes" },
@@ -31,5 +52,13 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ["test/**/*.ts", "vitest.config.ts"], rules: { "no-restricted-syntax": "off", "@typescript-eslint/no-unsafe-assignment": "off", "@typescript-eslint/no-unsafe-member-access": "off", "@typescript-eslint/no-non-null-assertion": "off" } },
+  {
+    files: ["test/**/*.ts", "vitest.config.ts"],
+    rules: {
+      "no-restricted-syntax": "off",
+      "@typescript-eslint/no-unsafe-assignment": "off",
+      "@typescript-eslint/no-unsafe-member-access": "off",
+      "@typescript-eslint/no-non-null-assertion": "off",
+    },
+  },
 );

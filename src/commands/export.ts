@@ -1,6 +1,6 @@
 /** `kmips export` and `kmips push`: images leave the store for other tools. */
 import type { Digest } from "../../cache/index.js";
-import { writeDockerArchive } from "../image/index.js";
+import { writeDockerArchive, type ExportOptions } from "../image/index.js";
 import type { ProcessRunner } from "../model/ports.js";
 import type { Address } from "../model/node.js";
 import { recordOf } from "./build.js";
@@ -23,14 +23,19 @@ function builtImage(
   return { reference: definition.reference, manifest };
 }
 
-/** Writes a docker-archive of several images, for `docker load` and `ctr images import`. */
+/**
+ * Writes an archive of several images, for `docker load`, `ctr images import` and skopeo.
+ *
+ * @throws UsageError for an image that is not built.
+ */
 export async function exportImages(
   workspace: Workspace,
   addresses: readonly Address[],
   path: string,
+  options: ExportOptions = {},
 ): Promise<void> {
   const images = addresses.map((address) => builtImage(workspace, address));
-  await writeDockerArchive(workspace.store, images, path);
+  await writeDockerArchive(workspace.store, images, path, options);
 }
 
 /** Copies an image to a registry with skopeo, layers compressed on the way. */

@@ -6,7 +6,7 @@ import type { ActionRecord, Digest, Store } from "../../cache/index.js";
 import { describeAction, diffActions, keyOf, linesOf, type Change } from "../keys/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, NodeKind } from "../model/node.js";
-import { closureOf, planBuild, type PlannedNode } from "../plan/plan.js";
+import { closureOf, planBuild, withResults, type PlannedNode } from "../plan/plan.js";
 import { recordOf } from "./build.js";
 import { UsageError } from "./errors.js";
 import type { Workspace } from "./workspace.js";
@@ -94,28 +94,14 @@ function sideOf(workspace: Workspace, text: string): Side {
       throw new UsageError(`"${address}" was never built here`, "run kmips build first");
     return { kind: node.definition.kind, fields: record.fields, read: nothing };
   }
-  const action = describeAction(node, {
-    ...bound(workspace),
-    result: (dependency) => recordOf(workspace, dependency),
-  });
+  const action = describeAction(
+    node,
+    withResults(workspace.inputs, (dependency) => recordOf(workspace, dependency)),
+  );
   return {
     kind: node.definition.kind,
     fields: action.fields,
     read: (digest) => action.attachments.get(digest)?.toString(),
-  };
-}
-
-function bound({ inputs }: Workspace): Omit<Parameters<typeof describeAction>[1], "result"> {
-  return {
-    fileDigest: (path) => inputs.fileDigest(path),
-    fileBytes: (path) => inputs.fileBytes(path),
-    list: (directory, include, exclude) => inputs.list(directory, include, exclude),
-    emulator: (platform) => inputs.emulator(platform),
-    isNative: (platform) => inputs.isNative(platform),
-    packageVersion: (name) => inputs.packageVersion(name),
-    compilerPrograms: (triplet) => inputs.compilerPrograms(triplet),
-    lockedSum: (path, version) => inputs.lockedSum(path, version),
-    hostArch: inputs.hostArch,
   };
 }
 
