@@ -262,6 +262,10 @@ function makeReporter(globals: GlobalOptions, streams: Streams): Reporter {
     write: streams.err,
     columns: terminalColumns(),
     now: () => performance.now(),
+    every: (ms, tick) => {
+      const timer = setInterval(tick, ms).unref();
+      return () => clearInterval(timer);
+    },
     readLog: (path) => {
       try {
         return readFileSync(path, "utf8");

@@ -151,6 +151,8 @@ export interface GraphFlags {
 
 export interface ExportFlags {
   readonly output: string;
+  /** The level of gzip. */
+  readonly compress?: number;
 }
 
 export interface QueryFlags {
@@ -234,7 +236,13 @@ export async function runExport(
     const images = selectNodes(workspace.graph, patterns).filter(
       (address) => workspace.graph.nodes.get(address)?.definition.kind === "image",
     );
-    await exportImages(workspace, images, resolve(flags.output));
+    const level = flags.compress;
+    await exportImages(
+      workspace,
+      images,
+      resolve(flags.output),
+      level === undefined ? {} : { gzipLevel: level },
+    );
     return EXIT.ok;
   });
 }

@@ -2,7 +2,8 @@
  * The command tree: names, arguments, options, help with examples. What each command does is in
  * `commands-*.ts`; what it can do is in `src/commands`.
  */
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { GZIP_LEVEL } from "../image/index.js";
 import { EXIT_MEANINGS, type ExitCode } from "../model/exit-code.js";
 import {
   runBuild,
@@ -199,9 +200,20 @@ export function makeProgram(exit: ExitSetter): Command {
   command(
     "export <images...>",
     "write images as one archive for docker load and ctr images import",
-    ["kmips export etcd coredns -o images.tar"],
+    [
+      "kmips export etcd coredns -o images.tar",
+      "kmips export etcd -o etcd.tar --compress      # a third of the size, the same image",
+    ],
   )
     .requiredOption("-o, --output <file>", "the archive")
+    .addOption(
+      new Option(
+        "--compress [level]",
+        `gzip the layers, 1 (fast) to 9 (small); the same bytes every time (level: ${GZIP_LEVEL})`,
+      )
+        .preset(String(GZIP_LEVEL))
+        .argParser(gzipLevel),
+    )
     .action(async (images: string[], options: ExportFlags) =>
       exit(await runExport(globals(), images, options)),
     );
@@ -261,4 +273,10 @@ export function makeProgram(exit: ExitSetter): Command {
     process.stdout.write(completionScript(shell as Shell, program));
   });
   return program;
+}
+
+function gzipLevel(text: string): number {
+  if (!/^[1-9]$/.test(text))
+    throw new InvalidArgumentError("A level is 1 to 9; name the images before --compress.");
+  return Number(text);
 }

@@ -25,6 +25,8 @@ export interface ReporterOptions {
   readonly readLog: (path: string) => string | undefined;
   /** Milliseconds on any steady clock. */
   readonly now: () => number;
+  /** Calls back every `ms` milliseconds until the function it returns is called. */
+  readonly every: (ms: number, tick: () => void) => () => void;
 }
 
 export function createReporter(options: ReporterOptions): Reporter {
@@ -55,13 +57,36 @@ class JsonReporter implements Reporter {
   }
 }
 
+/** A pipe that stays silent for longer than this looks like a hang. */
+const HEARTBEAT_MS = 30_000;
+
 class PlainReporter implements Reporter {
   protected readonly options: ReporterOptions;
+  protected readonly running = new Map<string, number>();
   #total = 0;
   #done = 0;
+  #stop: (() => void) | undefined;
 
   constructor(options: ReporterOptions) {
     this.options = options;
+  }
+
+  /** How often `tick` is called while nodes run, in ms. */
+  protected get interval(): number {
+    return HEARTBEAT_MS;
+  }
+
+  protected tick(): void {
+    if (this.running.size > 0) this.line(this.runningText());
+  }
+
+  /** `[done/total] node 12.3s  node 4.5s` */
+  protected runningText(): string {
+    const now = this.options.now();
+    const running = [...this.running].map(
+      ([address, since]) => `${printable(address)} ${formatMs(now - since)}`,
+    );
+    return `${this.progress()} ${running.join("  ")}`;
   }
 
   event(event: BuildEvent): void {
@@ -70,9 +95,12 @@ class PlainReporter implements Reporter {
         this.#total = event.toRun + event.waiting;
         return;
       case "started":
-        this.line(`start  ${printable(event.address)}  ${printable(event.cause)}`);
+        this.running.set(event.address, this.options.now());
+        this.#stop ??= this.options.every(this.interval, () => this.tick());
+        this.announce(event);
         return;
       case "finished":
+        this.running.delete(event.address);
         this.#done++;
         for (const text of this.outcomeLines(event.address, event.outcome, event.log))
           this.line(text);
@@ -86,7 +114,12 @@ class PlainReporter implements Reporter {
   }
 
   end(): void {
-    // Every line was written when it happened.
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  protected announce({ address, cause }: { address: string; cause: string }): void {
+    this.line(`start  ${printable(address)}  ${printable(cause)}`);
   }
 
   protected line(text: string): void {
@@ -143,23 +176,30 @@ class PlainReporter implements Reporter {
 
 /** Finished lines scroll by; the last line says what runs now. Redrawn at most ten times a second. */
 class LiveReporter extends PlainReporter {
-  readonly #running = new Map<string, number>();
   #drawn = false;
   #lastDraw = 0;
 
   override event(event: BuildEvent): void {
-    if (event.type === "started") {
-      this.#running.set(event.address, this.options.now());
-      this.#draw(true);
-      return;
-    }
-    if (event.type === "finished") this.#running.delete(event.address);
     super.event(event);
-    this.#draw(false);
+    this.#draw(event.type === "started");
   }
 
   override end(): void {
+    super.end();
     this.#erase();
+  }
+
+  protected override get interval(): number {
+    return 500;
+  }
+
+  protected override tick(): void {
+    this.#draw(true);
+  }
+
+  /** The status line says what runs. */
+  protected override announce(): void {
+    this.#draw(true);
   }
 
   protected override line(text: string): void {
@@ -171,15 +211,10 @@ class LiveReporter extends PlainReporter {
     const now = this.options.now();
     if (!force && this.#drawn && now - this.#lastDraw < 100) return;
     this.#erase();
-    if (this.#running.size === 0) return;
+    if (this.running.size === 0) return;
     this.#lastDraw = now;
-    const running = [...this.#running].map(
-      ([address, since]) => `${printable(address)} ${formatMs(now - since)}`,
-    );
-    const text = `${this.progress()} ${running.join("  ")}`;
-    this.options.write(
-      this.options.paint.dim(text.slice(0, Math.max(20, this.options.columns - 1))),
-    );
+    const width = Math.max(20, this.options.columns - 1);
+    this.options.write(this.options.paint.dim(this.runningText().slice(0, width)));
     this.#drawn = true;
   }
 
