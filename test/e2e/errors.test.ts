@@ -5,9 +5,11 @@
 import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { EXIT } from "../../src/model/exit-code.js";
 import { World, type Outcome } from "./support.js";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let world: World;
 

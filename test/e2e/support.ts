@@ -40,8 +40,11 @@ export interface RunOptions {
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Outcome>;
-  /** Resolves once stdout or stderr has the text; rejects when the program ends without it. */
-  says(text: string): Promise<void>;
+  /**
+   * Resolves once stdout or stderr has the text: to the first group of a pattern, else to the whole
+   * match. Rejects when the program ends without it.
+   */
+  says(text: string | RegExp): Promise<string>;
 }
 
 /** What `kmips build --json` prints. */
@@ -80,19 +83,25 @@ export function start(argv: readonly string[], options: RunOptions = {}): Runnin
     child.once("error", reject);
     child.once("close", (code) => resolve({ code: code ?? undefined, ...texts }));
   });
-  const says = (text: string): Promise<void> =>
+  const says = (text: string | RegExp): Promise<string> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        if (texts.stdout.includes(text) || texts.stderr.includes(text)) {
-          watchers.delete(look);
-          resolve();
-        }
+        const found = find(texts.stdout, text) ?? find(texts.stderr, text);
+        if (found === undefined) return;
+        watchers.delete(look);
+        resolve(found);
       };
       watchers.add(look);
       look();
-      void ended.then(() => reject(new Error(`It never said "${text}":\n${texts.stderr}`)));
+      void ended.then(() => reject(new Error(`It never said ${String(text)}:\n${texts.stderr}`)));
     });
   return { child, ended, says };
+}
+
+function find(said: string, text: string | RegExp): string | undefined {
+  if (typeof text === "string") return said.includes(text) ? text : undefined;
+  const match = text.exec(said);
+  return match?.[1] ?? match?.[0];
 }
 
 /** Runs any program to its end. */

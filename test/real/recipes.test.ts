@@ -1,0 +1,177 @@
+/**
+ * The main job on real input: the shipped recipes, built twice from nothing, then edited.
+ *
+ * The tests of a file run in their order and stand on each other: a build of everything takes
+ * minutes. KMIPS_TEST_REBUILT names what the second build from nothing is to make (default:
+ * everything); KMIPS_VERIFY_ALL makes `kmips verify` take every image.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { env } from "node:process";
+import { EXIT } from "../../src/model/exit-code.js";
+import type { World } from "../e2e/support.js";
+import { digestsOf, type BuildData } from "../e2e/support.js";
+import { isEmptyStore, recipesWorld, REFERENCES, sharedStore } from "./support.js";
+
+interface NodeRow {
+  readonly address: string;
+  readonly kind: string;
+}
+
+const BBOLT_PATCH = "etcd/patches/0002-mips64x-broken-unaligned.patch";
+
+let world: World;
+let wasEmpty: boolean;
+/** Reference → digest of the first build. */
+let digests: Record<string, string>;
+
+beforeAll(() => {
+  wasEmpty = isEmptyStore(sharedStore());
+  world = recipesWorld(sharedStore());
+});
+afterAll(() => world.remove());
+
+describe("the first build", () => {
+  it("makes every image and passes every test", async () => {
+    const { code, stdout, stderr } = await world.kmips(["build", "--json"]);
+    expect(code, stderr).toBe(EXIT.ok);
+    const data = JSON.parse(stdout) as BuildData;
+    digests = digestsOf(data);
+    expect(Object.keys(digests).sort()).toEqual([...REFERENCES].sort());
+    for (const digest of Object.values(digests)) expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(data).toMatchObject({ failed: [], skipped: [] });
+    if (!wasEmpty) {
+      console.warn("KMIPS_TEST_STORE was not empty: what this build executed is not checked");
+      return;
+    }
+    expect(data.executed).toBe(data.nodes);
+    const nodes = await world.json<NodeRow[]>(["query"]);
+    const tests = nodes.filter(({ kind }) => kind === "test");
+    expect(tests.length).toBeGreaterThanOrEqual(REFERENCES.length);
+    for (const { address } of tests) expect(stderr).toContain(` built  ${address}  `);
+  });
+});
+
+describe("the second build", () => {
+  it("executes nothing and says so", async () => {
+    const { code, stdout, stderr } = await world.kmips(["build"]);
+    expect(code).toBe(EXIT.ok);
+    const nodes = (await world.json<NodeRow[]>(["query"])).filter(({ kind }) => kind !== "group");
+    expect(stderr).toBe(`0 of ${nodes.length} nodes executed, ${nodes.length} cached\n`);
+    expect(stdout.split("\n").map((line) => line.split(" ").slice(0, 2).join(" "))).toEqual(
+      expect.arrayContaining(Object.entries(digests).map(([name, digest]) => `${name} ${digest}`)),
+    );
+    expect((await world.kmips(["build", "--expect-cached"])).code).toBe(EXIT.ok);
+  });
+});
+
+describe("an edit", () => {
+  /** Files as they were before the edit. */
+  const saved = new Map<string, string>();
+  function edit(path: string, before: string, after: string): void {
+    if (!saved.has(path)) saved.set(path, world.read(path));
+    world.edit(path, before, after);
+  }
+  afterEach(() => {
+    world.write(Object.fromEntries(saved));
+    saved.clear();
+  });
+
+  it("of a line of a patch is named, with the line, before anything runs", async () => {
+    edit(BBOLT_PATCH, "A load from an address", "A read from an address");
+    const { code, stdout, stderr } = await world.kmips(["build", "--expect-cached"]);
+    expect(code).toBe(EXIT.work);
+    expect(stderr).toContain("patch.edited: patches/0002-mips64x-broken-unaligned.patch +1 -1");
+    expect(stdout).toMatch(/^cause .*bbolt\/patched .*0002-mips64x-broken-unaligned\.patch/m);
+    expect(stdout).toMatch(/^follows +image\.etcd /m);
+    expect(stdout).not.toMatch(/coredns|agnhost|pause/);
+    const why = await world.output(["why", "image.etcd"]);
+    expect(why).toContain("patches/0002-mips64x-broken-unaligned.patch");
+    expect(why).toMatch(/^ +-A load from an address/m);
+    expect(why).toMatch(/^ +\+A read from an address/m);
+    expect(why).toMatch(
+      /^root cause +component\.etcd\/module:github\.com\/coreos\/bbolt\/patched$/m,
+    );
+    expect(await world.output(["why", "image.coredns"])).toMatch(/is cached/);
+  });
+
+  it("of a comment in a patch runs the patch node alone and leaves every image as it is", async () => {
+    edit(BBOLT_PATCH, "A load from an address", "A read from an address");
+    const { code, stdout, stderr } = await world.kmips(["build", "--json"]);
+    expect(code, stderr).toBe(EXIT.ok);
+    const data = JSON.parse(stdout) as BuildData;
+    expect(startedIn(stderr)).toEqual(["component.etcd/module:github.com/coreos/bbolt/patched"]);
+    expect(data.executed).toBe(1);
+    expect(data.cutOff).toBeGreaterThanOrEqual(4);
+    expect(digestsOf(data)).toEqual(digests);
+  });
+
+  it("of a link flag changes the one image, whose other digest is then remembered", async () => {
+    edit(
+      "kubernetes/mounttest.kmips",
+      `{ mounttest = "./test/images/mounttest" })`,
+      `{ mounttest = "./test/images/mounttest" }) { go { ldflags -= ["-s"] } }`,
+    );
+    const why = await world.output(["why", "image.mounttest"]);
+    expect(why).toMatch(/^root cause +component\.mounttest$/m);
+    expect(why).toContain("-s");
+    const { code, stdout, stderr } = await world.kmips(["build", "--json"]);
+    expect(code, stderr).toBe(EXIT.ok);
+    expect(startedIn(stderr)).toEqual([
+      "component.mounttest",
+      "image.mounttest",
+      "image.mounttest/test:looks-at-files",
+    ]);
+    const { "mounttest:1.0": changed, ...others } = digestsOf(JSON.parse(stdout) as BuildData);
+    const { "mounttest:1.0": before, ...expected } = digests;
+    expect(changed).not.toBe(before);
+    expect(others).toEqual(expected);
+  });
+
+  it("that is taken back costs nothing", async () => {
+    const data = await world.build();
+    expect(data.executed).toBe(0);
+    expect(digestsOf(data)).toEqual(digests);
+  });
+
+  it("of documentation, layout and reasons changes no key", async () => {
+    edit("etcd/etcd.kmips", "## The key-value store", "## The store of keys and values");
+    edit("etcd/etcd.kmips", "A directory stands for a module", "A folder stands for a module");
+    const { code, stdout } = await world.kmips(["build", "--expect-cached"]);
+    expect(code, stdout).toBe(EXIT.ok);
+  });
+});
+
+describe("another empty store in another place, with another umask, time zone and language", () => {
+  it("gets the same digests for every image", async () => {
+    const selection = (env["KMIPS_TEST_REBUILT"] ?? "").split(" ").filter((name) => name !== "");
+    const elsewhere = recipesWorld();
+    const before = process.umask(0o077);
+    try {
+      const data = await elsewhere.json<BuildData>(["build", ...selection], {
+        env: { TZ: "Asia/Kathmandu", LANG: "tr_TR.UTF-8", LC_ALL: "tr_TR.UTF-8" },
+      });
+      expect(data.executed).toBe(data.nodes);
+      const rebuilt = digestsOf(data);
+      if (selection.length === 0) expect(rebuilt).toEqual(digests);
+      else expect(digests).toMatchObject(rebuilt);
+    } finally {
+      process.umask(before);
+      await elsewhere.remove();
+    }
+  });
+});
+
+describe("kmips verify", () => {
+  const selection = env["KMIPS_VERIFY_ALL"] ? [] : ["pause", "mounttest", "etcd"];
+  it(`finds ${selection.join(", ") || "everything"} reproducible`, async () => {
+    const { code, stdout, stderr } = await world.kmips(["verify", ...selection]);
+    expect(code, `${stdout}${stderr}`).toBe(EXIT.ok);
+    expect(stdout).toMatch(/^\d+ nodes rebuilt elsewhere, every digest the same\n$/);
+    for (const name of selection) expect(stderr).toContain(` built  image.${name}  `);
+  });
+});
+
+/** Addresses that ran, sorted. */
+function startedIn(stderr: string): string[] {
+  return [...stderr.matchAll(/^start {2}(\S+)/gm)].map(([, address = ""]) => address).sort();
+}
