@@ -1,7 +1,8 @@
 /** Small graphs, stores and inputs for tests of keys, plans and the scheduler. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onTestFinished } from "vitest";
 import {
   digestOf,
   openStore,
@@ -78,6 +79,7 @@ export const lonelyLocker: Locker = {
 /** A new store below the system's directory for temporary files. */
 export async function temporaryStore(): Promise<Store> {
   const root = mkdtempSync(join(tmpdir(), "kmips-store-"));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   return openStore(join(root, "store"), { locker: lonelyLocker, durable: false });
 }
 
