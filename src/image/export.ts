@@ -1,25 +1,29 @@
 /**
  * Images on their way out of the store: one tar that is both an OCI image layout and what
- * `docker save` writes, and gzip for layers.
+ * `docker save` writes, with the layers as they are or compressed.
  *
  * The tar is made by the canonical writer, so equal images give equal archives.
  */
 import { randomBytes } from "node:crypto";
-import { writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
-import { createGzip } from "node:zlib";
+import { join } from "node:path";
 import {
   ArchiveWriter,
+  digestOf,
   DigestStream,
   hexOf,
   MEDIA_TYPES,
   REFERENCE_ANNOTATION,
+  StorageError,
   type Content,
   type Descriptor,
   type Digest,
   type Store,
 } from "../../cache/index.js";
-import { readImage } from "./manifest.js";
+import { compressLayer } from "./compress.js";
+import { contentOfLocal } from "./contents.js";
+import { manifestText, readImage } from "./manifest.js";
 
 export interface ExportedImage {
   readonly manifest: Digest;
@@ -27,30 +31,44 @@ export interface ExportedImage {
   readonly reference: string;
 }
 
-const GZIP_CHUNK_BYTES = 1024 * 1024;
-/** Chunks given to zlib before the oldest must be done: bounds memory, keeps its thread busy. */
-const CHUNKS_AHEAD = 2;
-/** Byte 9 of a gzip header: "unknown", instead of the system it was made on (RFC 1952, 2.3). */
-const GZIP_OS_AT = 9;
-const GZIP_OS_UNKNOWN = 255;
+export interface ExportOptions {
+  /** Compress the layers with gzip at this level, 1 to 9. Absent: as they are in the store. */
+  readonly gzipLevel?: number;
+}
+
+/** A compressed layer in a file outside the store's blobs. */
+export interface PackedLayer {
+  readonly descriptor: Descriptor;
+  readonly path: string;
+}
+
+/** What an archive has in place of a layer of the store, by the digest of that layer. */
+type PackedLayers = ReadonlyMap<Digest, PackedLayer>;
 
 /**
  * Writes images as one tar to the file `path`, which is replaced in one step. `docker load`,
  * `crane validate --tarball` and skopeo's `docker-archive:` read its manifest.json, everything else
- * its OCI layout. Blobs that images share are in it once.
+ * its OCI layout. Blobs that images share are in it once. With compressed layers an image has
+ * another manifest but the same config and diffIDs, so it is the same image to whoever loads it.
  */
 export async function writeDockerArchive(
   store: Store,
   images: readonly ExportedImage[],
   path: string,
+  options: ExportOptions = {},
 ): Promise<void> {
+  const { gzipLevel } = options;
+  // Compressed first: a tar says how long a file is, and sorts it by its digest, before it comes.
+  const directory = gzipLevel === undefined ? undefined : store.temporaryDirectory();
   const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
-  const file = await open(temporary, "wx");
   try {
+    const packed =
+      directory === undefined || gzipLevel === undefined
+        ? new Map<Digest, PackedLayer>()
+        : await packLayers(store, images, { directory, gzipLevel });
+    const file = await open(temporary, "wx");
     try {
-      exportArchive(store, images, (chunk) => {
-        for (let at = 0; at < chunk.length;) at += writeSync(file.fd, chunk, at);
-      });
+      exportArchive({ store, images, packed }, (chunk) => writeFully(file.fd, chunk));
     } finally {
       await file.close();
     }
@@ -58,41 +76,106 @@ export async function writeDockerArchive(
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  } finally {
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** The tar itself, piece by piece; a piece is only lent to `sink`. */
-export function exportArchive(
+/**
+ * Compresses a layer of the store into a new file of `directory`. The bytes are those of
+ * `compressLayer`; the layer is verified as it is read.
+ */
+export async function packLayer(
+  store: Store,
+  layer: Digest,
+  options: { readonly directory: string; readonly gzipLevel: number },
+): Promise<PackedLayer> {
+  const path = join(options.directory, hexOf(layer));
+  const fd = openSync(path, "wx");
+  try {
+    const { digest, size } = await compressLayer(store.readChunks(layer), {
+      level: options.gzipLevel,
+      write: (piece) => writeFully(fd, piece),
+    });
+    return { descriptor: { mediaType: MEDIA_TYPES.layerGzip, digest, size }, path };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Compresses every layer of the images that is not compressed yet, each once. */
+async function packLayers(
   store: Store,
   images: readonly ExportedImage[],
+  options: { readonly directory: string; readonly gzipLevel: number },
+): Promise<PackedLayers> {
+  const packed = new Map<Digest, PackedLayer>();
+  for (const image of images) {
+    for (const { mediaType, digest } of readImage(store, image.manifest).manifest.layers) {
+      if (mediaType !== MEDIA_TYPES.layer || packed.has(digest)) continue;
+      packed.set(digest, await packLayer(store, digest, options));
+    }
+  }
+  return packed;
+}
+
+/** The tar itself, piece by piece; a piece is only lent to `sink`. */
+function exportArchive(
+  source: {
+    readonly store: Store;
+    readonly images: readonly ExportedImage[];
+    readonly packed: PackedLayers;
+  },
   sink: (chunk: Uint8Array) => void,
 ): void {
+  const { store, images, packed } = source;
   const members = new Map<string, Content | undefined>([
     ["blobs", undefined],
     ["blobs/sha256", undefined],
     ["oci-layout", Buffer.from(JSON.stringify({ imageLayoutVersion: "1.0.0" }))],
   ]);
-  const addBlob = (digest: Digest, size: number): string => {
+  const add = (digest: Digest, content: Content): string => {
     const path = `blobs/sha256/${hexOf(digest)}`;
-    members.set(path, { chunks: { [Symbol.iterator]: () => store.readChunks(digest) }, size });
+    members.set(path, content);
     return path;
+  };
+  const addBlob = ({ digest, size }: Descriptor): string =>
+    add(digest, { chunks: { [Symbol.iterator]: () => store.readChunks(digest) }, size });
+  const addLayer = (layer: Descriptor): string => {
+    const file = packed.get(layer.digest);
+    if (file === undefined) return addBlob(layer);
+    return add(file.descriptor.digest, contentOfPacked(file));
   };
   const docker: object[] = [];
   const manifests: Descriptor[] = [];
-  for (const { manifest: digest, reference } of images) {
-    const { config, layers } = readImage(store, digest).manifest;
-    const size = store.readBytes(digest).length;
-    addBlob(digest, size);
+  for (const { manifest: stored, reference } of images) {
+    const { config, layers } = readImage(store, stored).manifest;
+    const isPacked = layers.some((layer) => packed.has(layer.digest));
+    const text = isPacked
+      ? Buffer.from(
+          manifestText({
+            config,
+            layers: layers.map((layer) => packed.get(layer.digest)?.descriptor ?? layer),
+          }),
+        )
+      : store.readBytes(stored);
+    const digest = isPacked ? digestOf(text) : stored;
+    add(digest, text);
     docker.push({
-      Config: addBlob(config.digest, config.size),
+      Config: addBlob(config),
       RepoTags: [reference],
-      Layers: layers.map((layer) => addBlob(layer.digest, layer.size)),
+      Layers: layers.map(addLayer),
     });
     const annotations = {
       "io.containerd.image.name": reference,
       [REFERENCE_ANNOTATION]: reference,
     };
-    manifests.push({ mediaType: MEDIA_TYPES.manifest, digest, size, annotations });
+    manifests.push({
+      mediaType: MEDIA_TYPES.manifest,
+      digest,
+      size: text.byteLength,
+      annotations,
+    });
   }
   members.set("manifest.json", Buffer.from(JSON.stringify(docker)));
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests };
@@ -107,46 +190,20 @@ export function exportArchive(
   archive.end();
 }
 
-/**
- * Compresses a layer as it is read: `write` gets the gzip member piece by piece. zlib works on its
- * own thread, always with a chunk in hand, while this one reads and hashes; so the two digests cost
- * almost no time. The bytes depend on level and zlib's version, not on the chunks.
- *
- * @returns the diffID, and digest and size of what was written.
- * @throws what `chunks` or `write` throws.
- */
-export async function compressLayer(
-  chunks: Iterable<Uint8Array>,
-  options: { readonly level: number; readonly write: (piece: Uint8Array) => void },
-): Promise<{ readonly diffId: Digest; readonly digest: Digest; readonly size: number }> {
-  const plain = new DigestStream();
-  const packed = new DigestStream();
-  const gzip = createGzip({ level: options.level, memLevel: 9, chunkSize: GZIP_CHUNK_BYTES });
-  const ended = new Promise<void>((resolve, reject) => {
-    gzip.on("error", reject);
-    gzip.on("end", resolve);
-  });
-  // Only awaited at the end: a failure before must not count as unhandled.
-  ended.catch(() => undefined);
-  gzip.on("data", (piece: Buffer) => {
-    if (packed.size === 0) piece[GZIP_OS_AT] = GZIP_OS_UNKNOWN;
-    packed.update(piece);
-    try {
-      options.write(piece);
-    } catch (error) {
-      gzip.destroy(error as Error);
+/** The bytes of a compressed layer, verified as they are read back. */
+function contentOfPacked({ path, descriptor }: PackedLayer): Content {
+  function* verified(): Generator<Uint8Array> {
+    const { content } = contentOfLocal(path);
+    const stream = new DigestStream();
+    for (const chunk of content instanceof Uint8Array ? [content] : content.chunks) {
+      stream.update(chunk);
+      yield chunk;
     }
-  });
-  const taken: Promise<void>[] = [];
-  for (const chunk of chunks) {
-    if (gzip.destroyed) break;
-    plain.update(chunk);
-    // The chunk is only lent and the next one may be read over it: zlib gets a copy.
-    const copy = Uint8Array.from(chunk);
-    taken.push(new Promise((resolve) => gzip.write(copy, () => resolve())));
-    if (taken.length > CHUNKS_AHEAD) await taken.shift();
+    if (stream.digest() !== descriptor.digest) throw new StorageError("read", path, "EIO");
   }
-  gzip.end();
-  await ended;
-  return { diffId: plain.digest(), digest: packed.digest(), size: packed.size };
+  return { chunks: { [Symbol.iterator]: verified }, size: descriptor.size };
+}
+
+function writeFully(fd: number, chunk: Uint8Array): void {
+  for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
 }

@@ -10,7 +10,14 @@ export {
   type ElfVerdict,
 } from "./elf.js";
 export { MEDIA_TYPES as MEDIA_TYPE } from "../../cache/index.js";
-export { compressLayer, writeDockerArchive, type ExportedImage } from "./export.js";
+export { compressLayer, GZIP_LEVEL } from "./compress.js";
+export {
+  packLayer,
+  writeDockerArchive,
+  type ExportedImage,
+  type ExportOptions,
+  type PackedLayer,
+} from "./export.js";
 export { assembleImage, assembleIndex } from "./image.js";
 export type { ImageInputs } from "./inputs.js";
 export { readImage, type ImageManifest, type StoredImage } from "./manifest.js";

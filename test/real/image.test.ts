@@ -3,11 +3,11 @@
  * layers, skopeo reads the docker-archive.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MEDIA_TYPES } from "../../cache/index.js";
-import { rootFileSystem, writeDockerArchive } from "../../src/image/index.js";
+import { hexOf, MEDIA_TYPES } from "../../cache/index.js";
+import { packLayer, rootFileSystem, writeDockerArchive } from "../../src/image/index.js";
 import { platformOf } from "../../src/model/platform.js";
 import { image, ImageRig, textFile } from "../image/support/rig.js";
 
@@ -53,6 +53,14 @@ async function storeImage(): Promise<ReturnType<ImageRig["assemble"]>> {
     new Map([["child:1", { mediaType: MEDIA_TYPES.manifest, digest, size }]]),
   );
   return child;
+}
+
+/** An archive of an image as `kmips export --compress` writes it. */
+async function compressedArchive(outputs: ReturnType<ImageRig["assemble"]>): Promise<string> {
+  const path = join(rig.directory, "compressed.tar");
+  const images = [{ reference: "child:1", manifest: outputs[0]!.digest }];
+  await writeDockerArchive(rig.store, images, path, { gzipLevel: 6 });
+  return path;
 }
 
 describe("an image in the store", () => {
@@ -122,7 +130,58 @@ describe("an image in the store", () => {
     });
   });
 
-  it.skipIf(!has("crane"))("is valid for crane", async () => {
+  it.skipIf(!has("skopeo"))("is read by skopeo from an archive of compressed layers", async () => {
+    const child = await storeImage();
+    const path = await compressedArchive(child);
+    const oci = `oci-archive:${path}:child:1`;
+    const raw = JSON.parse(run("skopeo", "inspect", "--raw", oci)) as {
+      layers: { mediaType: string }[];
+    };
+    expect(raw.layers.map(({ mediaType }) => mediaType)).toEqual([
+      MEDIA_TYPES.layerGzip,
+      MEDIA_TYPES.layerGzip,
+    ]);
+    for (const name of [oci, `docker-archive:${path}`]) {
+      expect(JSON.parse(run("skopeo", "inspect", "--config", name))).toMatchObject({
+        architecture: "mips64le",
+        rootfs: { diff_ids: child.slice(2).map((layer) => layer.digest) },
+      });
+      // Copying makes skopeo unpack the layers and compare them with the diffIDs.
+      run("skopeo", "copy", "--quiet", name, `docker-archive:${join(rig.directory, "copy.tar")}`);
+      rmSync(join(rig.directory, "copy.tar"));
+    }
+  });
+
+  it.skipIf(!has("umoci"))("is unpacked by umoci from compressed layers alike", async () => {
+    const child = await storeImage();
+    const layout = join(rig.directory, "layout");
+    mkdirSync(layout);
+    run("tar", "-xf", await compressedArchive(child), "-C", layout);
+    const bundles = ["plain", "packed"].map((name) => join(rig.directory, name));
+    for (const [at, place] of [rig.store.root, layout].entries())
+      run("umoci", "unpack", "--rootless", "--image", `${place}:child:1`, bundles[at]!);
+    const [plain, packed] = bundles.map((bundle) => join(bundle, "rootfs"));
+    expect(run("diff", "-r", plain!, packed!)).toBe("");
+  });
+
+  it.skipIf(!has("gzip") || !has("tar"))(
+    "has compressed layers that GNU gzip unpacks",
+    async () => {
+      const program = join(rig.directory, "program");
+      writeFileSync(program, readFileSync(process.execPath).subarray(4096, 4_000_000));
+      const content = { type: "local", path: program } as const;
+      const outputs = rig.assemble(image({ files: [{ path: "/p", content, uid: 0, gid: 0 }] }));
+      const packed = await packLayer(rig.store, outputs[2]!.digest, {
+        directory: rig.directory,
+        gzipLevel: 6,
+      });
+      expect(run("sh", "-c", 'gzip -dc < "$1" | sha256sum', "sh", packed.path).slice(0, 64)).toBe(
+        hexOf(outputs[2]!.digest),
+      );
+    },
+  );
+
+  it.skipIf(!has("crane"))("is valid for crane, compressed and not", async () => {
     const child = await storeImage();
     const path = join(rig.directory, "image.tar");
     await writeDockerArchive(
@@ -131,6 +190,7 @@ describe("an image in the store", () => {
       path,
     );
     run("crane", "validate", "--tarball", path);
+    run("crane", "validate", "--tarball", await compressedArchive(child));
   });
 
   it.skipIf(!has("mips64el-linux-gnuabi64-gcc"))(
