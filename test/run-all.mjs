@@ -7,10 +7,36 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/**
+ * Whether the go client gets an answer for a small module that no cache of this machine has. The
+ * real tests build from empty stores, so they fetch; away from the network they cannot.
+ */
+function isOnline(scratch) {
+  const { status } = spawnSync("go", ["list", "-m", "golang.org/x/text@v0.3.0"], {
+    cwd: scratch,
+    env: {
+      ...process.env,
+      GOMODCACHE: join(scratch, "modules"),
+      GOFLAGS: "-modcacherw",
+      GOTOOLCHAIN: "local",
+    },
+    stdio: "ignore",
+    timeout: 60_000,
+  });
+  return status === 0;
+}
+
 const scratch = mkdtempSync(join(tmpdir(), "kmips-tests-"));
 const totals = { passed: 0, failed: 0, skipped: 0 };
 let broken = false;
-for (const project of ["unit", "real"]) {
+const projects = ["unit", "real"];
+if (process.env.CI === undefined && !isOnline(scratch)) {
+  projects.pop();
+  console.log(
+    "skipped: the real tests, because they fetch modules and the network does not answer",
+  );
+}
+for (const project of projects) {
   const report = join(scratch, `${project}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const { status } = spawnSync("npx", ["vitest", "run", "--project", project, ...reporters], {
