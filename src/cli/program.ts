@@ -209,7 +209,7 @@ export function makeProgram(exit: ExitSetter): Command {
     .addOption(
       new Option(
         "--compress [level]",
-        `gzip the layers, 1 (fast) to 9 (small); the same bytes every time (level: ${GZIP_LEVEL})`,
+        "gzip the layers, 1 (fast) to 9 (small); one Node gives the same bytes every time",
       )
         .preset(String(GZIP_LEVEL))
         .argParser(gzipLevel),
