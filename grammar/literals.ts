@@ -35,7 +35,7 @@ export function matchNumber(text: string, offset: number): Match {
   date.lastIndex = offset;
   if (date.test(text))
     return match(text, offset, date.lastIndex, instant(text, offset, date.lastIndex));
-  const run = /\d[0-9A-Za-z_]*(?:\.\d[0-9A-Za-z_]*)?/y;
+  const run = /\d[0-9A-Za-z_]*(?:\.\d[0-9A-Za-z_]*)*/y;
   run.lastIndex = offset;
   run.test(text);
   return match(text, offset, run.lastIndex, number(text.slice(offset, run.lastIndex), offset));
@@ -99,7 +99,9 @@ function number(written: string, offset: number): LiteralValue {
   const unit = written.slice(end);
   const value = Number(written.slice(0, end));
   if (unit.startsWith(".")) {
-    return fault("KM0117", `"${written}" has a fraction`, "write a whole number of a smaller unit");
+    return /\..*\./.test(written)
+      ? fault("KM0117", `"${written}" is no number`, `write v${written} for a version`)
+      : fault("KM0117", `"${written}" has a fraction`, "write a whole number of a smaller unit");
   }
   if (end > 1 && written.startsWith("0")) {
     return fault(

@@ -58,6 +58,8 @@ function evaluateAt(expr: Expr, at: Location, env: Environment): Value {
     }
     case "literal": {
       const { value } = expr;
+      if (env.session.units.get(at.file)?.badLiterals.has(at.span.start) === true)
+        return poison(at);
       switch (value.unit) {
         case "version":
           return { type: "version", text: value.text, at };

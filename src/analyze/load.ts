@@ -24,6 +24,8 @@ export interface Unit {
   readonly recipe: Recipe;
   /** Offsets of the parser's errors: declarations or parts of them may be missing from `recipe`. */
   readonly faults: readonly number[];
+  /** Where literals stand that were read as literals but have no value, such as `60sec`. */
+  readonly badLiterals: ReadonlySet<number>;
 }
 
 export interface LoadOptions {
@@ -49,6 +51,15 @@ interface Wanted {
   readonly depth: number;
   readonly from?: { readonly unit: Unit; readonly span: Span; readonly text: string };
 }
+
+/** Faults within one literal: the statement around it is whole, only this value is unknown. */
+const LITERAL_CODES: ReadonlySet<string> = new Set([
+  "KM0116",
+  "KM0117",
+  "KM0118",
+  "KM0119",
+  "KM0120",
+]);
 
 /** Reads the recipes; faults of syntax and of imports go to `findings`. */
 export function loadRecipes(options: LoadOptions, findings: Findings): Loaded {
@@ -122,6 +133,7 @@ export function loadRecipes(options: LoadOptions, findings: Findings): Loaded {
     };
     const { recipe, diagnostics } = parse(file);
     for (const diagnostic of diagnostics) findings.add(diagnostic);
+    const errors = diagnostics.filter(({ severity }) => severity === "error");
     const unit: Unit = {
       path: wanted.path,
       directory: path.dirname(wanted.path),
@@ -129,9 +141,10 @@ export function loadRecipes(options: LoadOptions, findings: Findings): Loaded {
       shipped: wanted.shipped,
       file,
       recipe,
-      faults: diagnostics
-        .filter(({ severity }) => severity === "error")
-        .map(({ at }) => at.span.start),
+      faults: errors.filter(({ code }) => !LITERAL_CODES.has(code)).map(({ at }) => at.span.start),
+      badLiterals: new Set(
+        errors.filter(({ code }) => LITERAL_CODES.has(code)).map(({ at }) => at.span.start),
+      ),
     };
     units.push(unit);
     for (const { path: target, span } of recipe.imports) {
