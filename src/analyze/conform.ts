@@ -226,5 +226,15 @@ function formHelp(value: Value, type: Type): string | undefined {
   if (value.type === "version" && wanted.t === "Str") return `write "${value.text}" in quotes`;
   if (value.type === "int" && wanted.t === "Str") return `write "${value.value}" in quotes`;
   if (value.type === "int" && wanted.t === "Version") return `write v${value.value}.0.0`;
-  return undefined;
+  return FORMS[wanted.t];
 }
+
+/** What a value of each unit looks like. */
+const FORMS: Readonly<Partial<Record<Type["t"], string>>> = {
+  Size: "write a size such as 90MiB",
+  Duration: "write a time such as 60s or 2m",
+  Mode: "write a file mode such as 0o755",
+  Version: "write a version such as v1.6.5",
+  Int: "write a whole number without a unit",
+  Bool: "write true or false",
+};

@@ -228,7 +228,7 @@ async function verifyStore(
   const report = await workspace.store.verifyStore({});
   if (globals.json === true) {
     streams.out(`${JSON.stringify(report)}\n`);
-    return EXIT.ok;
+    return report.damaged.length > 0 ? EXIT.mismatch : EXIT.ok;
   }
   for (const damage of report.damaged)
     streams.out(

@@ -18,6 +18,8 @@ import {
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
+import type { BuildGraph } from "../model/graph.js";
+import type { Address } from "../model/node.js";
 import {
   diagnosticsAsData,
   formatBytes,
@@ -155,6 +157,11 @@ export interface ExportFlags {
   readonly compress?: number;
 }
 
+/** What a look at the graph is about: no pattern means all of it. */
+function looked(graph: BuildGraph, patterns: readonly string[]): Address[] {
+  return patterns.length === 0 ? [...graph.nodes.keys()] : selectNodes(graph, patterns);
+}
+
 export interface QueryFlags {
   readonly deps?: boolean;
   readonly rdeps?: boolean;
@@ -169,7 +176,7 @@ export async function runQuery(
   const { graph } = openProject(makeEnvironment(globals, () => undefined));
   const relation =
     flags.deps === true ? "dependencies" : flags.rdeps === true ? "dependents" : "self";
-  const addresses = query(graph, { selection: selectNodes(graph, patterns), relation });
+  const addresses = query(graph, { selection: looked(graph, patterns), relation });
   if (globals.json === true) {
     const rows = addresses.map((address) => {
       const node = graph.nodes.get(address);
@@ -192,7 +199,7 @@ export async function runGraph(
 ): Promise<ExitCode> {
   const streams = makeStreams(globals);
   const { graph } = openProject(makeEnvironment(globals, () => undefined));
-  streams.out(graphText(graph, selectNodes(graph, patterns), flags.format));
+  streams.out(graphText(graph, looked(graph, patterns), flags.format));
   return EXIT.ok;
 }
 

@@ -25,7 +25,7 @@ export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.buildFailed, "a node failed"],
   [EXIT.usage, "wrong usage: unknown command, option or node"],
   [EXIT.recipe, "a recipe has errors"],
-  [EXIT.mismatch, "verify: a rebuild gave another result"],
+  [EXIT.mismatch, "verify: a rebuild gave another result, or the store had damage"],
   [EXIT.environment, "the machine lacks a tool, space or permission"],
   [EXIT.network, "the network or a registry said no"],
   [EXIT.store, "the store is damaged beyond repair or from a newer kmips"],

@@ -50,6 +50,19 @@ describe("Go code", () => {
     expect(stderr).toContain("kmips log 'component.app'");
   });
 
+  it("that imports what go.mod pins no module for is refused, with the row to add", async () => {
+    const { code, stderr } = await build({
+      "app/go.mod": "module example.org/app\n\ngo 1.21\n",
+      "app/main.go": `package main\n\nimport _ "${MODULE}"\n\nfunc main() {}\n`,
+      "project.kmips": PROGRAM,
+    });
+    expect(code, stderr).toBe(EXIT.buildFailed);
+    expect(stderr).toContain("an import has no pinned module");
+    expect(stderr).toMatch(
+      /help: Pin it: gomod \{ require = \{ "github\.com\/cespare\/xxhash\/v2" = v/,
+    );
+  });
+
   it("that is right is built next, from where the failure left off", async () => {
     const { code, stderr } = await build({
       "app/go.mod": "module example.org/app\n\ngo 1.21\n",

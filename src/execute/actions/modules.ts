@@ -164,11 +164,33 @@ async function chooseModules(
     },
   );
   ctx.log(result.stderr);
-  if (result.code === 0) return;
   const said = result.stderr;
+  if (result.code === 0) return refuseUnpinned(said);
   throw (
     downloadFailure(`modules of ${ctx.address}`, said, ctx.offline) ??
     commandFailure("go list", result)
+  );
+}
+
+/**
+ * The go client takes the newest module for an import that go.mod pins none for: another one next
+ * month. It says so, and that is refused.
+ */
+function refuseUnpinned(said: string): void {
+  const found = [...said.matchAll(/^go: found (\S+) in (\S+) (\S+)$/gm)];
+  if (found.length === 0) return;
+  const rows = new Map(found.map(([, , path = "", version = ""]) => [path, version]));
+  const required = [...rows].map(([path, version]) => `"${path}" = ${version}`).join(", ");
+  throw new NodeFailure(
+    {
+      type: "command",
+      what: "choosing modules",
+      exit: "an import has no pinned module",
+      excerpt: found
+        .map(([, name, path, version]) => `${name} is in ${path}, newest ${version}`)
+        .join("\n"),
+    },
+    `Pin it: gomod { require = { ${required} } }`,
   );
 }
 
