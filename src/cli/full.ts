@@ -9,7 +9,7 @@ import {
   StoreFormatError,
 } from "../../cache/index.js";
 import { RecipeErrors, UsageError } from "../commands/index.js";
-import { ToolMissingError } from "../host/index.js";
+import { ToolMissingError, UnsupportedFileError } from "../host/index.js";
 import { EXIT } from "../model/exit-code.js";
 import { NodeFailure } from "../model/failure.js";
 import {
@@ -77,6 +77,10 @@ function explainError(error: unknown, json: boolean): number {
     const { code, headline, details } = describeFailure(error.reason);
     say([`${code}: ${headline}`, ...details].join("\n    "), error.help ?? helpFor(error.reason));
     return exitCodeOf(error.reason);
+  }
+  if (error instanceof UnsupportedFileError) {
+    say(error.message, "exclude it from the source, or remove it");
+    return EXIT.recipe;
   }
   if (error instanceof ToolMissingError) {
     say(error.message, "kmips doctor names the package of each tool; kmips setup installs them");

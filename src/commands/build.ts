@@ -88,7 +88,7 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
 }
 
 /** Whether every node has a result. */
-export function isComplete(report: BuildReport): boolean {
+function isComplete(report: BuildReport): boolean {
   return [...report.outcomes.values()].every(
     (outcome) => outcome.kind === "cached" || outcome.kind === "built",
   );

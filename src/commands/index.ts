@@ -1,5 +1,5 @@
 /** What the program can do; commands return data and never print. */
-export { build, isComplete, type BuildRequest, type BuildResult } from "./build.js";
+export { build, type BuildRequest, type BuildResult } from "./build.js";
 export type { BuiltImage } from "./built-image.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export { diagnose, type Check } from "./doctor.js";

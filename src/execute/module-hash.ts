@@ -25,11 +25,6 @@ export function escapeModule(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
 }
 
-/** The inverse of `escapeModule`. */
-export function unescapeModule(text: string): string {
-  return text.replace(/!([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
-
 /** Hash over named contents; `names` need not be sorted. */
 function hash1(files: Iterable<readonly [name: string, sha256Hex: string]>): string {
   const lines = [...files].sort(([a], [b]) => compareUtf8(a, b));

@@ -9,7 +9,6 @@ export {
   type ElfHeader,
   type ElfVerdict,
 } from "./elf.js";
-export { MEDIA_TYPES as MEDIA_TYPE } from "../../cache/index.js";
 export { compressLayer, GZIP_LEVEL } from "./compress.js";
 export {
   packLayer,
