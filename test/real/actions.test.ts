@@ -69,7 +69,12 @@ describe("Go", () => {
       kind: "modules",
       source: "source.x",
       toolchain: "toolchain.go",
-      edits: { drop: [], require: {}, replace: {} },
+      // The example imports glog, which the module itself does not require.
+      edits: {
+        drop: [],
+        require: { "github.com/golang/glog": "v0.0.0-20160126235308-23def4e6c14b" },
+        replace: {},
+      },
       patched: [],
       packages: ["./examples/coexist_glog"],
       tags: [],

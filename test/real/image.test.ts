@@ -181,18 +181,6 @@ describe("an image in the store", () => {
     },
   );
 
-  it.skipIf(!has("crane"))("is valid for crane, compressed and not", async () => {
-    const child = await storeImage();
-    const path = join(rig.directory, "image.tar");
-    await writeDockerArchive(
-      rig.store,
-      [{ reference: "child:1", manifest: child[0]!.digest }],
-      path,
-    );
-    run("crane", "validate", "--tarball", path);
-    run("crane", "validate", "--tarball", await compressedArchive(child));
-  });
-
   it.skipIf(!has("mips64el-linux-gnuabi64-gcc"))(
     "refuses a program of gcc's for this machine",
     () => {

@@ -106,6 +106,8 @@ describe("kmips export", () => {
     const archive = join(scratch, `${name}.tar`);
     await world.output(["export", name, "-o", archive]);
     await output([crane, "validate", "--tarball", archive]);
+    await world.output(["export", name, "-o", archive, "--compress"]);
+    await output([crane, "validate", "--tarball", archive]);
   });
 
   it("writes several images into one archive that skopeo reads", async () => {
