@@ -173,6 +173,7 @@ export async function runWhy(globals: GlobalOptions, pattern: string): Promise<E
 }
 
 export interface VerifyFlags {
+  readonly offline?: boolean;
   readonly blobs?: boolean;
   readonly jobs?: number;
 }
@@ -191,7 +192,7 @@ export async function runVerify(
     if (flags.blobs === true) return await verifyStore(globals, workspace, streams);
     const report = await verify(workspace, selectNodes(workspace.graph, patterns), {
       jobs: jobsOf(flags.jobs),
-      offline: true,
+      offline: flags.offline ?? false,
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
     });

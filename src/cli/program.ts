@@ -142,6 +142,7 @@ export function makeProgram(exit: ExitSetter): Command {
     "kmips verify --store           # hash everything in the store again",
   ])
     .option("--blobs", "check the store instead: hash every blob and record again")
+    .option("--offline", "fetch nothing")
     .addOption(new Option("-j, --jobs <n>", "processors for a node").argParser(Number))
     .action(async (nodes: string[], options: VerifyFlags) =>
       exit(await runVerify(globals(), nodes, options)),
