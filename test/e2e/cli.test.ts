@@ -180,6 +180,9 @@ type Event =
   | { readonly type: "plan" | "note" | "warning" };
 
 describe("--json", () => {
+  // Random edits may have left the layout of the recipe as fmt would not.
+  beforeAll(() => world.output(["fmt"]));
+
   it.each(COMMANDS.map((args) => [args.join(" "), args] as const))(
     "%s prints one document on stdout",
     async (_title, args) => {
