@@ -12,9 +12,9 @@ import {
 import { executePlan, runNode, type RunnerOptions } from "../execute/index.js";
 import type { BuildEvent, BuildReport } from "../model/event.js";
 import type { Address } from "../model/node.js";
-import type { Platform } from "../model/platform.js";
+import { ociPlatform } from "../model/platform.js";
 import { planBuild, type Plan } from "../plan/plan.js";
-import type { BuiltImage } from "./built-image.js";
+import { layerBytes, topOutput, type BuiltImage } from "./built-image.js";
 import { changedBlobs, savePlan, startClock, type SavedPlanTarget } from "./saved-plan.js";
 import type { Workspace } from "./workspace.js";
 
@@ -148,11 +148,9 @@ async function nameImages(
     const outcome = report.outcomes.get(address);
     if (outcome?.kind !== "built" && outcome?.kind !== "cached") continue;
     const record = recordOf(workspace, address);
-    const output = record?.outputs.find((o) => o.name === "manifest" || o.name === "index");
+    const output = record === undefined ? undefined : topOutput(record);
     if (record === undefined || output === undefined) continue;
-    const sizeBytes = record.outputs
-      .filter((o) => o.name.startsWith("layer/"))
-      .reduce((sum, o) => sum + o.size, 0);
+    const sizeBytes = layerBytes(record);
     images.push({ address, reference: definition.reference, digest: output.digest, sizeBytes });
     if (known.get(definition.reference)?.digest === output.digest) continue;
     references.set(definition.reference, {
@@ -164,10 +162,6 @@ async function nameImages(
   }
   if (references.size > 0) await store.setReferences(references);
   return images;
-}
-
-function ociPlatform({ arch, os, variant }: Platform): NonNullable<Descriptor["platform"]> {
-  return { architecture: arch, os, ...(variant === undefined ? {} : { variant }) };
 }
 
 /** The record of a node's last successful build. */

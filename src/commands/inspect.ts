@@ -2,12 +2,13 @@
  * The commands that only look: key, diff, query, graph, images, log.
  */
 import { readFileSync } from "node:fs";
-import type { ActionRecord, Digest, Store } from "../../cache/index.js";
+import type { ActionRecord, Digest } from "../../cache/index.js";
 import { describeAction, diffActions, keyOf, linesOf, type Change } from "../keys/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, NodeKind } from "../model/node.js";
-import { closureOf, planBuild, withResults, type PlannedNode } from "../plan/plan.js";
+import { closureOf, planBuild, readText, withResults, type PlannedNode } from "../plan/plan.js";
 import { recordOf } from "./build.js";
+import { layerBytes, topOutput } from "./built-image.js";
 import { UsageError } from "./errors.js";
 import type { Workspace } from "./workspace.js";
 
@@ -26,7 +27,7 @@ export function keyDocument(workspace: Workspace, address: Address): KeyDocument
   const { action, node } = plannedNode(workspace, address);
   const { store } = workspace;
   const read = (digest: Digest): string | undefined =>
-    action.attachments.get(digest)?.toString() ?? storedText(store, digest);
+    action.attachments.get(digest)?.toString() ?? readText(store, digest);
   return {
     address,
     kind: node.definition.kind,
@@ -60,8 +61,8 @@ export function diffSides(workspace: Workspace, before: string, after: string): 
     left.fields,
     right.fields,
     new Map(),
-    (digest) => left.read(digest) ?? storedText(store, digest),
-    (digest) => right.read(digest) ?? storedText(store, digest),
+    (digest) => left.read(digest) ?? readText(store, digest),
+    (digest) => right.read(digest) ?? readText(store, digest),
   );
 }
 
@@ -103,10 +104,6 @@ function sideOf(workspace: Workspace, text: string): Side {
     fields: action.fields,
     read: (digest) => action.attachments.get(digest)?.toString(),
   };
-}
-
-function storedText(store: Store, digest: Digest): string | undefined {
-  return store.has(digest) ? store.readBytes(digest).toString() : undefined;
 }
 
 export interface QueryRequest {
@@ -182,7 +179,6 @@ export function listImages(workspace: Workspace): ImageRow[] {
     const tests = nodes.filter(
       (node) => node.definition.kind === "test" && node.definition.subject === address,
     );
-    const output = record?.outputs.find((o) => o.name === "manifest" || o.name === "index");
     rows.push({
       address,
       reference: definition.reference,
@@ -190,10 +186,8 @@ export function listImages(workspace: Workspace): ImageRow[] {
         definition.kind === "image"
           ? `linux/${definition.platform.arch}`
           : `${definition.images.length} platforms`,
-      digest: output?.digest,
-      sizeBytes: (record?.outputs ?? [])
-        .filter((o) => o.name.startsWith("layer/"))
-        .reduce((sum, o) => sum + o.size, 0),
+      digest: record === undefined ? undefined : topOutput(record)?.digest,
+      sizeBytes: record === undefined ? 0 : layerBytes(record),
       tests: tests.length,
       passed: tests.filter((test) => testedResult(workspace, test.address) === record?.result)
         .length,

@@ -158,10 +158,15 @@ class Scheduler {
   }
 
   #replan(address: Address): PlannedNode {
-    const planned = this.#options.plan.nodes.get(address);
-    if (planned === undefined) throw new InternalError(`The plan has no node "${address}"`);
+    const planned = this.#planned(address);
     // Only a node that waited can have another decision now.
     return planned.decision.state === "waits" ? planNode(planned.node, this.#planOptions) : planned;
+  }
+
+  #planned(address: Address): PlannedNode {
+    const planned = this.#options.plan.nodes.get(address);
+    if (planned === undefined) throw new InternalError(`The plan has no node "${address}"`);
+    return planned;
   }
 
   /** Starts ready nodes while there are free slots; tells `run` when nothing runs any more. */
@@ -196,7 +201,7 @@ class Scheduler {
 
   async #runWithRepair(address: Address): Promise<{ record: ActionRecord; ran: boolean }> {
     for (let attempt = 0; ; attempt++) {
-      const planned = planNode(this.#replan(address).node, this.#planOptions);
+      const planned = planNode(this.#planned(address).node, this.#planOptions);
       const { decision } = planned;
       // Another process, or a node with the same key, may have finished it since it was planned.
       if (decision.state === "cached") return { record: decision.record, ran: false };

@@ -263,7 +263,8 @@ function changesOf(
   );
 }
 
-function readText(store: Store, digest: Digest): string | undefined {
+/** The text of a long field's blob; undefined when the store does not have it. */
+export function readText(store: Store, digest: Digest): string | undefined {
   return store.has(digest) ? store.readBytes(digest).toString() : undefined;
 }
 

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestsOf, output, removeAll, start, type Running, type World } from "../e2e/support.js";
-import { recipesWorld, REFERENCES, sharedStore } from "./support.js";
+import { REFERENCES } from "../support/shipped.js";
+import { recipesWorld, sharedStore } from "./support.js";
 
 /** crane, by the version that is known to work. */
 const CRANE = "github.com/google/go-containerregistry/cmd/crane@v0.20.3";

@@ -10,7 +10,8 @@ import { env } from "node:process";
 import { EXIT } from "../../src/model/exit-code.js";
 import type { World } from "../e2e/support.js";
 import { digestsOf, type BuildData } from "../e2e/support.js";
-import { isEmptyStore, recipesWorld, REFERENCES, sharedStore } from "./support.js";
+import { REFERENCES } from "../support/shipped.js";
+import { isEmptyStore, recipesWorld, sharedStore } from "./support.js";
 
 interface NodeRow {
   readonly address: string;

@@ -23,18 +23,3 @@ export function recipesWorld(store?: string): World {
   cpSync(RECIPES, world.project, { recursive: true });
   return world;
 }
-
-/** The shipped images, by reference. */
-export const REFERENCES: readonly string[] = [
-  "agnhost:2.6",
-  "apparmor-loader:1.0",
-  "coredns:1.6.5",
-  "etcd:3.3.15",
-  "metadata-concealment:1.2",
-  "mounttest:1.0",
-  "nonewprivs:1.0",
-  "pause:3.1",
-  "resource-consumer-controller:1.0",
-  "resource-consumer:1.5",
-  "test-webserver:1.0",
-];
