@@ -39,6 +39,27 @@ export interface AnalyzeOptions {
   readonly reader: FileReader;
   /** Absolute path of the shipped recipes, which `kmips:` names. */
   readonly shipped: string;
+  /** What earlier builds found out; absent: nothing. */
+  readonly known?: KnownResults;
+}
+
+/**
+ * Results that decide what the graph looks like. What is asked for and not known makes a node that
+ * awaits it, and is in the analysis's `unknown`.
+ */
+export interface KnownResults {
+  /** The text of a `dockerfile` node. */
+  dockerfile(address: Address): string | undefined;
+  /** The names that a `debian-index` node found. */
+  packageNames(address: Address): PackageNames | undefined;
+}
+
+/** The packages of an index, by name. */
+export interface PackageNames {
+  /** Whether a package of the name exists, or one provides it. */
+  has(name: string): boolean;
+  /** Names that someone who asked for `name` may have meant, best first. */
+  near(name: string): readonly string[];
 }
 
 export interface Analysis {
@@ -48,6 +69,8 @@ export interface Analysis {
   readonly diagnostics: Diagnostic[];
   /** Things worth telling that are no faults: retired patches. */
   readonly notes: readonly { readonly address: Address; readonly message: string }[];
+  /** Nodes whose results decide more of the graph; empty when it is whole. */
+  readonly unknown: readonly Address[];
 }
 
 /** The kinds that make nodes, in the order in which one builds on another. */
@@ -107,7 +130,8 @@ export function analyze(options: AnalyzeOptions): Analysis {
     });
   }
   const diagnostics = findings.list(files);
-  if (findings.hasErrors) return { graph: undefined, diagnostics, notes: lowering.notes };
+  if (findings.hasErrors)
+    return { graph: undefined, diagnostics, notes: lowering.notes, unknown: [] };
   const nodes = new Map<Address, GraphNode>();
   for (const address of order)
     nodes.set(address, (lowering.emitter.nodes.get(address) as { node: GraphNode }).node);
@@ -120,6 +144,7 @@ export function analyze(options: AnalyzeOptions): Analysis {
     },
     diagnostics,
     notes: lowering.notes,
+    unknown: [],
   };
 }
 

@@ -105,7 +105,7 @@ export function runnerOptions(
     tools,
     processes: environment.processes,
     environment: environment.variables,
-    lock: { sum: (path, version) => workspace.inputs.lockedSum(path, version) },
+    lock: workspace.inputs,
     testDriver: environment.testDriver,
     // One node may use every processor: most of the time a single Go build is what is left.
     jobs: request.jobs,

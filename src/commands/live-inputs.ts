@@ -105,7 +105,11 @@ export class LiveInputs implements KeyInputs {
   }
 
   lockedSum(path: string, version: string): string | undefined {
-    return this.#lock.sums.get(`${path} ${version}`);
+    return this.locked("gomod", `${path} ${version}`);
+  }
+
+  locked(kind: string, name: string): string | undefined {
+    return this.#lock.facts.get(`${kind} ${name}`);
   }
 
   #listed(file: WalkedFile): ListedFile {

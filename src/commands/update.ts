@@ -19,13 +19,14 @@ export interface UpdateReport {
 export function updateLock(workspace: Workspace, selection: readonly Address[]): UpdateReport {
   const path = join(workspace.environment.root, LOCK_NAME);
   const { lock } = parseLock(workspace.environment.reader.readText(path) ?? "");
-  const sums = new Map(lock.sums);
+  const facts = new Map(lock.facts);
   const changed: string[] = [];
   const unbuilt: Address[] = [];
   const add = (name: string, sum: string): void => {
-    if (sums.get(name) === sum) return;
-    sums.set(name, sum);
-    changed.push(`gomod ${name} ${sum}`);
+    const fact = `gomod ${name}`;
+    if (facts.get(fact) === sum) return;
+    facts.set(fact, sum);
+    changed.push(`${fact} ${sum}`);
   };
   for (const address of selection) {
     const definition = workspace.graph.nodes.get(address)?.definition;
@@ -54,7 +55,7 @@ export function updateLock(workspace: Workspace, selection: readonly Address[]):
   }
   if (changed.length > 0) {
     const temporary = `${path}.new`;
-    writeFileSync(temporary, formatLock({ sums }));
+    writeFileSync(temporary, formatLock({ facts }));
     renameSync(temporary, path);
   }
   return { changed, unbuilt };

@@ -111,7 +111,7 @@ export const LOCK_NAME = "kmips.lock";
 /** The project's lock over the one of the shipped recipes. @throws UsageError for a damaged lock */
 function readLocks(environment: Environment): LockFile {
   const paths = [join(environment.shipped, LOCK_NAME), join(environment.root, LOCK_NAME)];
-  let merged: LockFile = { sums: new Map() };
+  let merged: LockFile = { facts: new Map() };
   for (const path of paths) {
     const { lock, problems } = parseLock(environment.reader.readText(path) ?? "");
     const [problem] = problems;

@@ -37,7 +37,9 @@ export interface ActionContext {
 /** What `kmips.lock` says. */
 export interface LockFacts {
   /** The `h1:` hash of a Go module; for a go.mod alone, `version` ends in `/go.mod` as in go.sum. */
-  sum(path: string, version: string): string | undefined;
+  lockedSum(path: string, version: string): string | undefined;
+  /** The value of any fact, e.g. of `("deb", "curl 7.88.1-10 mips64el")`. */
+  locked(kind: string, name: string): string | undefined;
 }
 
 export interface ActionOutcome {

@@ -66,7 +66,7 @@ export async function downloadModule(
     );
   }
   const sum = answer.Sum;
-  for (const wanted of [expected, ctx.lock.sum(path, version)]) {
+  for (const wanted of [expected, ctx.lock.lockedSum(path, version)]) {
     if (wanted !== undefined && wanted !== sum) {
       throw new NodeFailure(
         { type: "checksum", what, expected: wanted, actual: sum },

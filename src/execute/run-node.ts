@@ -17,12 +17,18 @@ import type { BuildEvent } from "../model/event.js";
 import type { KeyInputs } from "../keys/index.js";
 import { NodeFailure } from "../model/failure.js";
 import type { BuildGraph } from "../model/graph.js";
-import { assertNever, InternalError } from "../model/invariant.js";
+import { assertNever, InternalError, invariant } from "../model/invariant.js";
 import type { Address, NodeDefinition } from "../model/node.js";
 import type { Platform } from "../model/platform.js";
 import type { ProcessRunner } from "../model/ports.js";
 import type { PlannedNode } from "../plan/plan.js";
 import { runC } from "./actions/cc.js";
+import { runBase } from "./actions/base.js";
+import { runDebianIndex } from "./actions/debian-index.js";
+import { runDockerfile } from "./actions/dockerfile.js";
+import { runInstall } from "./actions/install.js";
+import { runPackages } from "./actions/packages.js";
+import { runRun } from "./actions/run.js";
 import { runGo } from "./actions/go.js";
 import { runModules } from "./actions/modules.js";
 import { runPatch } from "./actions/patch.js";
@@ -166,7 +172,23 @@ async function dispatch(
       return runModules(definition, context);
     case "component":
       return definition.type === "go" ? runGo(definition, context) : runC(definition, context);
+    case "debian-index":
+      return runDebianIndex(definition, context);
+    case "packages":
+      return runPackages(definition, context);
+    case "base":
+      return runBase(definition, context);
+    case "install":
+      return runInstall(definition, context);
+    case "dockerfile":
+      return runDockerfile(definition, context);
+    case "run":
+      return runRun(definition, context);
     case "image":
+      invariant(
+        definition.awaits === undefined,
+        `"${context.address}" runs before its Dockerfile was read`,
+      );
       return timed(() =>
         assembleImage(definition, {
           store: context.store,

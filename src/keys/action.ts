@@ -10,13 +10,20 @@ import type { ActionRecord, Digest, Field, FieldValue } from "../../cache/index.
 import { assertNever } from "../model/invariant.js";
 import type {
   Address,
+  DebianIndexDefinition,
   GraphNode,
+  ImageConfig,
   ImageFile,
   ModuleEdits,
   NodeDefinition,
   PatchedModule,
 } from "../model/node.js";
-import { goEnvironment, platformName, type Platform } from "../model/platform.js";
+import {
+  goEnvironment,
+  platformName,
+  platformSpellings,
+  type Platform,
+} from "../model/platform.js";
 import type { KeyInputs } from "./inputs.js";
 
 /** Raised when the way a kind computes its result changes: every node of the kind is keyed anew. */
@@ -26,6 +33,12 @@ const KIND_VERSIONS: Readonly<Record<NodeDefinition["kind"], number>> = {
   toolchain: 1,
   modules: 2,
   component: 1,
+  "debian-index": 1,
+  packages: 1,
+  base: 1,
+  install: 1,
+  dockerfile: 1,
+  run: 1,
   image: 1,
   index: 1,
   test: 1,
@@ -93,10 +106,22 @@ class FieldSink {
   ): void {
     const record = this.#inputs.result(address);
     this.followed.set(name, address);
-    if (record === undefined) {
-      if (!this.pending.includes(address)) this.pending.push(address);
-      this.text(name, "");
-    } else this.text(name, pick(record));
+    if (record === undefined) this.#wait(address);
+    this.text(name, record === undefined ? "" : pick(record));
+  }
+  /** As `result`, for a part of it that is a list. */
+  resultList(
+    name: string,
+    address: Address,
+    pick: (record: ActionRecord) => readonly string[],
+  ): void {
+    const record = this.#inputs.result(address);
+    this.followed.set(name, address);
+    if (record === undefined) this.#wait(address);
+    this.list(name, record === undefined ? [] : pick(record));
+  }
+  #wait(address: Address): void {
+    if (!this.pending.includes(address)) this.pending.push(address);
   }
   #add(name: string, value: FieldValue): void {
     this.fields.push({ name, value });
@@ -165,7 +190,62 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       }
       describePlatform(definition.platform, sink);
       return;
+    case "debian-index":
+      sink.list("suites", definition.suites);
+      sink.list("components", definition.components);
+      sink.text("architecture", platformSpellings(definition.platform).debian);
+      if (definition.keyring !== undefined) sink.file("keyring", definition.keyring);
+      for (const name of indexFacts(definition)) {
+        const locked = inputs.locked(name.kind, name.name);
+        if (locked !== undefined) sink.text(`${name.kind} ${name.name}`, locked);
+      }
+      return;
+    case "packages":
+      sink.resultList("index", definition.index, outputLines("packages/"));
+      if (definition.on !== undefined) sink.result("on", definition.on, outputDigest("manifest"));
+      sink.text("variant", definition.variant ?? "");
+      sink.list("names", definition.names);
+      sink.text("recommends", String(definition.recommends));
+      sink.text("architecture", platformSpellings(definition.platform).debian);
+      sink.map("tools", versionsOf(["apt"], inputs));
+      return;
+    case "base":
+      sink.resultList("packages", definition.packages, outputLines("deb/"));
+      sink.text("suite", definition.suite);
+      sink.text("variant", definition.variant);
+      sink.text("scripts", definition.scripts);
+      sink.list("exclude paths", definition.excludePaths);
+      sink.list("keep paths", definition.keepPaths);
+      describeConfig(definition.config, sink);
+      sink.map("tools", versionsOf(["apt", "dpkg", "mmdebstrap"], inputs));
+      if (definition.scripts === "emulated")
+        sink.text("emulator", emulatorDigest(definition.platform, inputs));
+      describeWriter(definition, sink);
+      return;
+    case "install":
+      sink.result("base", definition.base, outputDigest("manifest"));
+      sink.resultList("packages", definition.packages, outputLines("deb/"));
+      sink.text("scripts", definition.scripts);
+      sink.map("tools", versionsOf(["dpkg"], inputs));
+      sink.text("emulator", emulatorDigest(definition.platform, inputs));
+      describeWriter(definition, sink);
+      return;
+    case "dockerfile":
+      sink.result("source", definition.source);
+      sink.text("path", definition.path);
+      return;
+    case "run":
+      sink.result("base", definition.base, outputDigest("manifest"));
+      sink.list("argv", definition.argv);
+      sink.map("env", definition.env);
+      sink.text("user", definition.user ?? "");
+      sink.text("workdir", definition.workdir ?? "");
+      sink.text("network", String(definition.network));
+      sink.text("emulator", emulatorDigest(definition.platform, inputs));
+      describeWriter(definition, sink);
+      return;
     case "image": {
+      if (definition.awaits !== undefined) sink.result("Dockerfile", definition.awaits);
       if (definition.base !== undefined)
         sink.result("base", definition.base, outputDigest("manifest"));
       describeFiles(definition.files, sink, inputs);
@@ -175,22 +255,8 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       for (const user of definition.users) {
         sink.text(`user ${user.name}`, [user.uid, user.gid, user.home, user.shell].join(":"));
       }
-      const { config } = definition;
-      sink.list("entrypoint", config.entrypoint);
-      sink.list("cmd", config.cmd);
-      sink.list(
-        "env",
-        Object.entries(config.env).map(([name, value]) => `${name}=${value}`),
-      );
-      sink.map("labels", config.labels);
-      sink.list("ports", config.ports);
-      sink.list("volumes", config.volumes);
-      sink.text("workdir", config.workdir ?? "");
-      sink.text("user", config.user ?? "");
-      sink.text("stop signal", config.stopSignal ?? "");
-      sink.text("platform", platformName(definition.platform));
-      sink.text("epoch", String(definition.epoch));
-      sink.text("archive writer", String(ARCHIVE_VERSION));
+      describeConfig(definition.config, sink);
+      describeWriter(definition, sink);
       return;
     }
     case "index":
@@ -313,6 +379,55 @@ function describeEdits(edits: ModuleEdits, sink: FieldSink): void {
 
 function describePatched(patched: readonly PatchedModule[], sink: FieldSink): void {
   for (const module of patched) sink.result(`patched ${module.path}`, module.tree);
+}
+
+function describeConfig(config: ImageConfig, sink: FieldSink): void {
+  sink.list("entrypoint", config.entrypoint);
+  sink.list("cmd", config.cmd);
+  sink.list(
+    "env",
+    Object.entries(config.env).map(([name, value]) => `${name}=${value}`),
+  );
+  sink.map("labels", config.labels);
+  sink.list("ports", config.ports);
+  sink.list("volumes", config.volumes);
+  sink.text("workdir", config.workdir ?? "");
+  sink.text("user", config.user ?? "");
+  sink.text("stop signal", config.stopSignal ?? "");
+}
+
+/** What decides the bytes of a layer, whatever is in it. */
+function describeWriter(
+  { platform, epoch }: { readonly platform: Platform; readonly epoch: number },
+  sink: FieldSink,
+): void {
+  sink.text("platform", platformName(platform));
+  sink.text("epoch", String(epoch));
+  sink.text("archive writer", String(ARCHIVE_VERSION));
+}
+
+/** The facts of kmips.lock that pin an index. */
+export function indexFacts({
+  suites,
+  components,
+  platform,
+}: DebianIndexDefinition): { readonly kind: string; readonly name: string }[] {
+  const { debian } = platformSpellings(platform);
+  return suites.flatMap((suite) => [
+    { kind: "deb-release", name: suite },
+    ...components.map((component) => ({
+      kind: "deb-packages",
+      name: `${suite}/${component}/${debian}`,
+    })),
+  ]);
+}
+
+/** `NAME DIGEST` of every output below a prefix, such as `deb/`. */
+function outputLines(prefix: string): (record: ActionRecord) => string[] {
+  return (record) =>
+    record.outputs
+      .filter((output) => output.name.startsWith(prefix))
+      .map((output) => `${output.name.slice(prefix.length)} ${output.digest}`);
 }
 
 function describePlatform(platform: Platform, sink: FieldSink): void {

@@ -40,6 +40,8 @@ export interface KeyInputs {
   compilerPrograms(triplet: string): readonly string[];
   /** `h1:` hash of a Go module as kmips.lock has it. */
   lockedSum(modulePath: string, version: string): string | undefined;
+  /** The value of a fact of kmips.lock, e.g. `("deb-release", "bookworm")`. */
+  locked(kind: string, name: string): string | undefined;
   /** `amd64`: the architecture that native steps run on, in Go's spelling. */
   readonly hostArch: string;
 }

@@ -11,8 +11,7 @@ import type { Platform } from "./platform.js";
 /** `kind.name`, `kind.name[axis,axis]`, and for derived nodes `owner/part`: unique in a project. */
 export type Address = string;
 
-export type NodeKind =
-  "source" | "patch" | "toolchain" | "modules" | "component" | "image" | "index" | "test" | "group";
+export type NodeKind = NodeDefinition["kind"];
 
 export interface GraphNode {
   readonly address: Address;
@@ -31,6 +30,12 @@ export type NodeDefinition =
   | ToolchainDefinition
   | ModulesDefinition
   | ComponentDefinition
+  | DebianIndexDefinition
+  | PackagesDefinition
+  | BaseDefinition
+  | InstallDefinition
+  | DockerfileDefinition
+  | RunDefinition
   | ImageDefinition
   | IndexDefinition
   | TestDefinition
@@ -171,20 +176,120 @@ export interface CComponent {
   readonly platform: Platform;
 }
 
+/**
+ * The package lists of a Debian archive for one architecture, verified with the archive's keys.
+ * Outputs: `release/SUITE` (its InRelease), `packages/SUITE/COMPONENT` (its Packages, plain text).
+ */
+export interface DebianIndexDefinition {
+  readonly kind: "debian-index";
+  /** In order of preference among equal versions: `bookworm`, `bookworm-updates`. */
+  readonly suites: readonly string[];
+  readonly components: readonly string[];
+  /** Absolute path of a keyring; absent: the one of this machine's debian-archive-keyring. */
+  readonly keyring?: string;
+  readonly platform: Platform;
+}
+
+/**
+ * A set of Debian packages, solved by apt against an index and fetched. Outputs: `stanzas`, the
+ * chosen packages' paragraphs of Packages, and `deb/NAME_VERSION_ARCH.deb` for each.
+ */
+export interface PackagesDefinition {
+  readonly kind: "packages";
+  readonly index: Address;
+  /** The root file system that the set is added to; absent: an empty one. */
+  readonly on?: Address;
+  /** With an empty root: what mmdebstrap calls the variant, beside `names`. */
+  readonly variant?: DebianVariant;
+  /** `curl`, or `curl=7.88.1-10`. */
+  readonly names: readonly string[];
+  readonly recommends: boolean;
+  readonly platform: Platform;
+}
+
+/** The sets of mmdebstrap(1) that make a root file system which can install more. */
+export type DebianVariant = "essential" | "apt" | "minbase";
+
+/** A root file system of Debian packages. Outputs as an image's. */
+export interface BaseDefinition {
+  readonly kind: "base";
+  readonly packages: Address;
+  readonly suite: string;
+  readonly variant: DebianVariant;
+  /** Where maintainer scripts run: natively with DPKG_ROOT set, or all of dpkg under the emulator. */
+  readonly scripts: "chrootless" | "emulated";
+  /** Globs of absolute paths that dpkg does not unpack. */
+  readonly excludePaths: readonly string[];
+  /** Exceptions from `excludePaths`. */
+  readonly keepPaths: readonly string[];
+  readonly config: ImageConfig;
+  /** Name and tag in the store's index, e.g. `debian:bookworm`. */
+  readonly reference: string;
+  readonly budget?: Budget;
+  readonly platform: Platform;
+  readonly epoch: number;
+}
+
+/** Packages added to an image: one layer with what changed. Outputs as an image's. */
+export interface InstallDefinition {
+  readonly kind: "install";
+  readonly base: Address;
+  readonly packages: Address;
+  /** `split`: apt and dpkg run natively, maintainer scripts under the emulator; `emulated`: everything. */
+  readonly scripts: "split" | "emulated";
+  readonly platform: Platform;
+  readonly epoch: number;
+}
+
+/** A Dockerfile read from a source's tree, which decides the nodes of an image. Output: `text`. */
+export interface DockerfileDefinition {
+  readonly kind: "dockerfile";
+  readonly source: Address;
+  /** Relative to the source. */
+  readonly path: string;
+}
+
+/** A command run in an image by BuildKit, on the image's platform. Outputs as an image's. */
+export interface RunDefinition {
+  readonly kind: "run";
+  readonly base: Address;
+  readonly argv: readonly string[];
+  /** Beside the base's environment; not part of the result. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `uid[:gid]` or names; absent: the base's. */
+  readonly user?: string;
+  readonly workdir?: string;
+  /** Whether the step may use the network; its result is then only as good as what it fetched. */
+  readonly network: boolean;
+  readonly platform: Platform;
+  readonly epoch: number;
+}
+
 /** An OCI image. Outputs: `manifest`, `config`, `layer/0` … in order, base layers first. */
 export interface ImageDefinition {
   readonly kind: "image";
-  /** The image node it stands on; absent for scratch. */
+  /** The image, base, install or run node it stands on; absent for scratch. */
   readonly base?: Address;
+  /** Its Dockerfile node, as long as that has no result: the nodes between the two are not known yet. */
+  readonly awaits?: Address;
   readonly files: readonly ImageFile[];
   readonly directories: readonly ImageDirectory[];
   readonly users: readonly ImageUser[];
   readonly config: ImageConfig;
   /** Name and tag in the store's index, e.g. `agnhost:2.6`. */
   readonly reference: string;
+  readonly budget?: Budget;
   readonly platform: Platform;
   /** Seconds since the epoch: every time stamp of the image. */
   readonly epoch: number;
+}
+
+/** What a base or image may cost; checked after every build, not part of any key. */
+export interface Budget {
+  /** Of all its layers, uncompressed. */
+  readonly sizeBytes?: number;
+  /** Of all nodes it is made of, but for its base's and its tests'. */
+  readonly emulatedMs?: number;
 }
 
 export interface ImageFile {

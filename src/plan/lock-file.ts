@@ -1,14 +1,17 @@
 /**
  * `kmips.lock`: facts about what was fetched, one a line, sorted, so that two branches merge.
  *
+ *     deb curl 7.88.1-10+deb12u12 mips64el sha256:…
+ *     deb-packages bookworm/main/mips64el sha256:…
  *     gomod github.com/google/uuid v1.6.0 h1:NIvaJDMOsjHA8n1jAhLSgzrAzy1Hgr+hNrb57e+94F0=
  *
- * A fact in the lock is enforced; only `kmips update` changes the file.
+ * A fact in the lock is enforced: a build may add the facts of what it fetched first, and only
+ * `kmips update` changes one.
  */
 
 export interface LockFile {
-  /** `path version` → `h1:` hash; versions of go.mod files end in `/go.mod`. */
-  readonly sums: ReadonlyMap<string, string>;
+  /** `KIND NAME` → value, where NAME may be several words. */
+  readonly facts: ReadonlyMap<string, string>;
 }
 
 export interface LockProblem {
@@ -16,46 +19,57 @@ export interface LockProblem {
   readonly message: string;
 }
 
-const GOMOD = /^gomod (\S+) (\S+) (h1:\S+)$/;
+/** Kind → the form of the rest of its line, and that in words. */
+const KINDS: ReadonlyMap<string, { readonly form: RegExp; readonly words: string }> = new Map([
+  ["gomod", { form: /^\S+ \S+ h1:\S+$/, words: "gomod PATH VERSION h1:…" }],
+  ["deb", { form: /^\S+ \S+ \S+ sha256:[0-9a-f]{64}$/, words: "deb NAME VERSION ARCH sha256:…" }],
+  [
+    "deb-packages",
+    { form: /^\S+ sha256:[0-9a-f]{64}$/, words: "deb-packages SUITE/COMPONENT/ARCH sha256:…" },
+  ],
+  ["deb-release", { form: /^\S+ sha256:[0-9a-f]{64}$/, words: "deb-release SUITE sha256:…" }],
+]);
 
 /** Reads the text of a lock file. Duplicate facts with different values are problems, both shown. */
 export function parseLock(text: string): {
   readonly lock: LockFile;
   readonly problems: readonly LockProblem[];
 } {
-  const sums = new Map<string, string>();
+  const facts = new Map<string, string>();
   const problems: LockProblem[] = [];
   for (const [index, raw] of text.split("\n").entries()) {
     const line = raw.trimEnd();
     if (line === "" || line.startsWith("#")) continue;
-    const [, path, version, sum] = GOMOD.exec(line) ?? [];
-    if (path === undefined || version === undefined || sum === undefined) {
+    const kind = KINDS.get(line.slice(0, line.indexOf(" ")));
+    if (kind?.form.test(line.slice(line.indexOf(" ") + 1)) !== true) {
+      const wanted = kind?.words ?? [...KINDS.values()].map(({ words }) => words).join('", "');
       problems.push({
         line: index + 1,
-        message: `not a fact: "${line.slice(0, 60)}"; a fact is "gomod PATH VERSION h1:…"`,
+        message: `not a fact: "${line.slice(0, 60)}"; a fact is "${wanted}"`,
       });
       continue;
     }
-    const name = `${path} ${version}`;
-    const known = sums.get(name);
-    if (known !== undefined && known !== sum) {
+    const name = line.slice(0, line.lastIndexOf(" "));
+    const value = line.slice(name.length + 1);
+    const known = facts.get(name);
+    if (known !== undefined && known !== value) {
       problems.push({
         line: index + 1,
-        message: `${name} is ${known} and ${sum}; keep the right line and remove the other`,
+        message: `${name} is ${known} and ${value}; keep the right line and remove the other`,
       });
     }
-    sums.set(name, known ?? sum);
+    facts.set(name, known ?? value);
   }
-  return { lock: { sums }, problems };
+  return { lock: { facts }, problems };
 }
 
 /** The canonical text of a lock: sorted by code unit, LF, one fact a line. */
 export function formatLock(lock: LockFile): string {
-  const lines = [...lock.sums].map(([name, sum]) => `gomod ${name} ${sum}\n`);
+  const lines = [...lock.facts].map(([name, value]) => `${name} ${value}\n`);
   return lines.sort((a, b) => (a < b ? -1 : 1)).join("");
 }
 
 /** Facts of `over` win over those of `under`. */
 export function mergeLocks(under: LockFile, over: LockFile): LockFile {
-  return { sums: new Map([...under.sums, ...over.sums]) };
+  return { facts: new Map([...under.facts, ...over.facts]) };
 }

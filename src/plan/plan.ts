@@ -301,6 +301,7 @@ export function withResults(
     packageVersion: (name) => inputs.packageVersion(name),
     compilerPrograms: (triplet) => inputs.compilerPrograms(triplet),
     lockedSum: (path, version) => inputs.lockedSum(path, version),
+    locked: (kind, name) => inputs.locked(kind, name),
     hostArch: inputs.hostArch,
   };
 }

@@ -64,7 +64,7 @@ export async function openRig(
       offline: false,
       inputs: diskInputs(tools),
       environment,
-      lock: { sum: () => undefined },
+      lock: { lockedSum: () => undefined, locked: () => undefined },
       testDriver: join(root, "test-driver.cjs"),
       ...overrides,
     }),
@@ -118,6 +118,7 @@ function diskInputs(tools: Tools): KeyInputs {
     packageVersion: (name) => tools.packageVersion(name),
     compilerPrograms: (triplet) => [`/usr/bin/${triplet}-gcc`],
     lockedSum: () => undefined,
+    locked: () => undefined,
     hostArch: tools.hostArch,
   };
 }

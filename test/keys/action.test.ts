@@ -79,9 +79,10 @@ const image: ImageDefinition = {
 };
 
 const imageEdits: {
-  readonly [F in Exclude<keyof ImageDefinition, "kind" | "reference">]: ImageDefinition;
+  readonly [F in Exclude<keyof ImageDefinition, "kind" | "reference" | "budget">]: ImageDefinition;
 } = {
   base: { ...image, base: "image.base" },
+  awaits: { ...image, awaits: "image.x/dockerfile" },
   files: { ...image, files: [{ ...image.files[0]!, mode: 0o600 }] },
   directories: { ...image, directories: [{ path: "/data", mode: 0o755, uid: 0, gid: 0 }] },
   users: { ...image, users: [{ name: "web", uid: 1, gid: 1, home: "/", shell: "/x" }] },

@@ -69,6 +69,9 @@ export class MemoryInputs implements KeyInputs {
   lockedSum(): string | undefined {
     return undefined;
   }
+  locked(): string | undefined {
+    return undefined;
+  }
 }
 
 /** A locker within one process: enough where no second process takes part. */

@@ -231,7 +231,7 @@ function storeModuleFiles(
   const entries: EntryInput[] = [];
   for (const [path, version, sum] of parseGoSum(textOf(join(work, "go.sum")))) {
     const what = `module ${path} ${version}`;
-    for (const expected of [known.get(`${path} ${version}`), ctx.lock.sum(path, version)]) {
+    for (const expected of [known.get(`${path} ${version}`), ctx.lock.lockedSum(path, version)]) {
       if (expected !== undefined && expected !== sum) {
         throw new NodeFailure(
           { type: "checksum", what, expected, actual: sum },
