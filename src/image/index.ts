@@ -9,6 +9,7 @@ export {
   type ElfHeader,
   type ElfVerdict,
 } from "./elf.js";
+export { readLayers } from "./file-tree.js";
 export { compressLayer, GZIP_LEVEL } from "./compress.js";
 export {
   packLayer,
