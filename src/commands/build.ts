@@ -14,7 +14,7 @@ import type { BuildEvent, BuildReport } from "../model/event.js";
 import type { Address } from "../model/node.js";
 import { ociPlatform } from "../model/platform.js";
 import { planBuild, type Plan } from "../plan/plan.js";
-import { layerBytes, topOutput, type BuiltImage } from "./built-image.js";
+import { isNamed, layerBytes, topOutput, type BuiltImage } from "./built-image.js";
 import { changedBlobs, savePlan, startClock, type SavedPlanTarget } from "./saved-plan.js";
 import type { Workspace } from "./workspace.js";
 
@@ -132,7 +132,7 @@ function recheckChangedBlobs(workspace: Workspace, request: BuildRequest): void 
   }
 }
 
-/** Gives every image and index of the plan its name in the store's index.json. */
+/** Gives every base, image and index of the plan its name in the store's index.json. */
 async function nameImages(
   workspace: Workspace,
   plan: Plan,
@@ -144,7 +144,7 @@ async function nameImages(
   const known = store.references();
   for (const [address, { node }] of plan.nodes) {
     const { definition } = node;
-    if (definition.kind !== "image" && definition.kind !== "index") continue;
+    if (!isNamed(definition)) continue;
     const outcome = report.outcomes.get(address);
     if (outcome?.kind !== "built" && outcome?.kind !== "cached") continue;
     const record = recordOf(workspace, address);
@@ -154,10 +154,10 @@ async function nameImages(
     images.push({ address, reference: definition.reference, digest: output.digest, sizeBytes });
     if (known.get(definition.reference)?.digest === output.digest) continue;
     references.set(definition.reference, {
-      mediaType: definition.kind === "image" ? MEDIA_TYPES.manifest : MEDIA_TYPES.index,
+      mediaType: definition.kind === "index" ? MEDIA_TYPES.index : MEDIA_TYPES.manifest,
       digest: output.digest,
       size: output.size,
-      ...(definition.kind === "image" ? { platform: ociPlatform(definition.platform) } : {}),
+      ...(definition.kind === "index" ? {} : { platform: ociPlatform(definition.platform) }),
     });
   }
   if (references.size > 0) await store.setReferences(references);

@@ -278,8 +278,8 @@ export interface ImageDefinition {
   readonly directories: readonly ImageDirectory[];
   readonly users: readonly ImageUser[];
   readonly config: ImageConfig;
-  /** Name and tag in the store's index, e.g. `agnhost:2.6`. */
-  readonly reference: string;
+  /** Name and tag in the store's index, e.g. `agnhost:2.6`; absent for a step on the way to an image. */
+  readonly reference?: string;
   readonly budget?: Budget;
   readonly platform: Platform;
   /** Seconds since the epoch: every time stamp of the image. */
