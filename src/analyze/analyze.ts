@@ -21,7 +21,7 @@ import { checkImages, type ImageFacts } from "./image-checks.js";
 import { lowerImage } from "./lower-image.js";
 import { lowerSource, lowerToolchain } from "./lower-source.js";
 import { lowerTests } from "./lower-test.js";
-import { readCell, type Lowering } from "./lowering.js";
+import { readCell, type KnownResults, type Lowering } from "./lowering.js";
 import { cellsOf, unknownCells, type CellSet } from "./matrix.js";
 import { bodyOf } from "./merge.js";
 import { declareTargets, readProject } from "./project.js";
@@ -41,25 +41,6 @@ export interface AnalyzeOptions {
   readonly shipped: string;
   /** What earlier builds found out; absent: nothing. */
   readonly known?: KnownResults;
-}
-
-/**
- * Results that decide what the graph looks like. What is asked for and not known makes a node that
- * awaits it, and is in the analysis's `unknown`.
- */
-export interface KnownResults {
-  /** The text of a `dockerfile` node. */
-  dockerfile(address: Address): string | undefined;
-  /** The names that a `debian-index` node found. */
-  packageNames(address: Address): PackageNames | undefined;
-}
-
-/** The packages of an index, by name. */
-export interface PackageNames {
-  /** Whether a package of the name exists, or one provides it. */
-  has(name: string): boolean;
-  /** Names that someone who asked for `name` may have meant, best first. */
-  near(name: string): readonly string[];
 }
 
 export interface Analysis {
@@ -112,6 +93,8 @@ export function analyze(options: AnalyzeOptions): Analysis {
     programs: new Map(),
     tests: new Map(),
     notes: [],
+    known: options.known,
+    unknown: new Set(),
     severalTargets: project.targets.length > 1,
   };
   lowerAll(sets, lowering);
@@ -144,7 +127,7 @@ export function analyze(options: AnalyzeOptions): Analysis {
     },
     diagnostics,
     notes: lowering.notes,
-    unknown: [],
+    unknown: [...lowering.unknown],
   };
 }
 

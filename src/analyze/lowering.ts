@@ -2,6 +2,7 @@
  * What lowering of every kind shares: cells, results so far, and the nodes being made.
  */
 import { invariant } from "../model/invariant.js";
+import type { PackageNames } from "../debian/package-names.js";
 import type { Address } from "../model/node.js";
 import { BodyReader } from "./body.js";
 import type { Emitter } from "./emit.js";
@@ -9,6 +10,17 @@ import type { CellSet } from "./matrix.js";
 import { schemaOf } from "./schema.js";
 import type { Cell, Session } from "./session.js";
 import type { CellSets } from "./resolve.js";
+
+/**
+ * Results that decide what the graph looks like. What is asked for and not known makes a node that
+ * awaits it, and is in the analysis's `unknown`.
+ */
+export interface KnownResults {
+  /** The text of a `dockerfile` node. */
+  dockerfile(address: Address): string | undefined;
+  /** The names that a `debian-index` node found. */
+  packageNames(address: Address): PackageNames | undefined;
+}
 
 export interface Lowering {
   readonly session: Session;
@@ -20,6 +32,10 @@ export interface Lowering {
   readonly programs: Map<Cell, readonly string[] | undefined>;
   /** Addresses of the tests of a component's or image's cell. */
   readonly tests: Map<Cell, Address[]>;
+  /** What earlier builds found out; absent: nothing. */
+  readonly known: KnownResults | undefined;
+  /** Nodes whose results would have decided more. */
+  readonly unknown: Set<Address>;
   /** Things worth telling that are no faults. */
   readonly notes: { readonly address: Address; readonly message: string }[];
   /** Two or more platforms: references of images carry theirs. */

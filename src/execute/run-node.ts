@@ -35,6 +35,7 @@ import { runPatch } from "./actions/patch.js";
 import { runSource } from "./actions/source.js";
 import { runTest } from "./actions/test.js";
 import { runToolchain } from "./actions/toolchain.js";
+import { fetchedOutputs } from "./vault-items.js";
 import type { ActionContext, ActionOutcome, LockFacts, Perturbation } from "./context.js";
 
 export interface RunnerOptions {
@@ -130,6 +131,12 @@ export async function produceRecord(
       checkPrograms(outcome.outputs, node.definition.platform, store);
     for (const message of outcome.notes ?? [])
       options.onEvent({ type: "note", address: node.address, message });
+    const fetched = [
+      ...fetchedOutputs(node.definition, outcome.outputs),
+      ...(outcome.fetched ?? []),
+    ];
+    // Before the record: what is kept must not hang on a result that another run may have stored.
+    if (fetched.length > 0) store.putVault({ key, address: node.address, items: fetched });
     const closure = new Set<Digest>([
       ...outcome.outputs.map((output) => output.digest),
       ...action.attachments.keys(),

@@ -18,7 +18,15 @@ export {
   type ExportOptions,
   type PackedLayer,
 } from "./export.js";
-export { assembleImage, assembleIndex } from "./image.js";
+export { assembleImage, assembleIndex, layeredImage, manifestOf } from "./image.js";
 export type { ImageInputs } from "./inputs.js";
 export { readImage, type ImageManifest, type StoredImage } from "./manifest.js";
+export {
+  rootChanges,
+  snapshotRoot,
+  storeChanges,
+  type RootChange,
+  type RootEntry,
+  type RootSnapshot,
+} from "./root-changes.js";
 export { rootFileSystem } from "./root-file-system.js";

@@ -7,6 +7,7 @@
  */
 import { ARCHIVE_VERSION, actionKey, digestOf } from "../../cache/index.js";
 import type { ActionRecord, Digest, Field, FieldValue } from "../../cache/index.js";
+import { NORMALIZATION_VERSION } from "../debian/normalize.js";
 import { assertNever } from "../model/invariant.js";
 import type {
   Address,
@@ -220,14 +221,16 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       sink.map("tools", versionsOf(["apt", "dpkg", "mmdebstrap"], inputs));
       if (definition.scripts === "emulated")
         sink.text("emulator", emulatorDigest(definition.platform, inputs));
+      describeRules(sink);
       describeWriter(definition, sink);
       return;
     case "install":
       sink.result("base", definition.base, outputDigest("manifest"));
       sink.resultList("packages", definition.packages, outputLines("deb/"));
       sink.text("scripts", definition.scripts);
-      sink.map("tools", versionsOf(["dpkg"], inputs));
+      sink.map("tools", versionsOf(["apt", "dpkg"], inputs));
       sink.text("emulator", emulatorDigest(definition.platform, inputs));
+      describeRules(sink);
       describeWriter(definition, sink);
       return;
     case "dockerfile":
@@ -242,6 +245,7 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       sink.text("workdir", definition.workdir ?? "");
       sink.text("network", String(definition.network));
       sink.text("emulator", emulatorDigest(definition.platform, inputs));
+      describeRules(sink);
       describeWriter(definition, sink);
       return;
     case "image": {
@@ -404,6 +408,11 @@ function describeWriter(
   sink.text("platform", platformName(platform));
   sink.text("epoch", String(epoch));
   sink.text("archive writer", String(ARCHIVE_VERSION));
+}
+
+/** What decides which changes of a root file system are part of its layer. */
+function describeRules(sink: FieldSink): void {
+  sink.text("normalization rules", String(NORMALIZATION_VERSION));
 }
 
 /** The facts of kmips.lock that pin an index. */

@@ -6,6 +6,7 @@
 import type { Digest, Field, FieldValue } from "../../cache/index.js";
 import type { Address, NodeKind } from "../model/node.js";
 import { diffLines } from "./line-diff.js";
+import { packageChanges } from "./package-changes.js";
 
 /** What kind of input changed; `plan` and `why` print it before the difference. */
 export type ChangeCode =
@@ -20,6 +21,8 @@ export type ChangeCode =
   | "env"
   | "target"
   | "epoch"
+  | "packages"
+  | "index"
   | "recipe"
   | "schema.version"
   | "follows";
@@ -92,6 +95,8 @@ function describeChange(
   readBefore: BlobReader,
   readAfter: BlobReader,
 ): Change {
+  if (field === "packages" && (kind === "base" || kind === "install"))
+    return describePackages(field, before, after, follows);
   const code = follows === undefined ? codeOf(kind, field, before, after) : "follows";
   const lines = diffLines(linesOf(before, readBefore), linesOf(after, readAfter));
   return {
@@ -103,7 +108,32 @@ function describeChange(
         : `result of ${follows} changed`,
     lines: before?.type === "text" && after?.type === "text" ? [] : lines,
     ...(follows === undefined ? {} : { follows }),
-    ...(follows !== undefined && before?.type === "text" ? { followedFrom: before.text } : {}),
+    ...(follows === undefined ? {} : { followedFrom: linesOf(before, readBefore).join("\n") }),
+  };
+}
+
+/** How many packages one line names. */
+const NAMED_PACKAGES = 4;
+
+/** The set of packages says by itself what changed in it, so nobody has to look behind it. */
+function describePackages(
+  field: string,
+  before: FieldValue | undefined,
+  after: FieldValue | undefined,
+  follows: Address | undefined,
+): Change {
+  const items = (value: FieldValue | undefined): readonly string[] =>
+    value?.type === "list" ? value.items : [];
+  const lines = packageChanges(items(before), items(after));
+  const named = lines.slice(0, NAMED_PACKAGES).join(", ");
+  const more = lines.length - NAMED_PACKAGES;
+  const summary = lines.length === 0 ? "in another order" : named;
+  return {
+    code: "packages",
+    field,
+    summary: more > 0 ? `${summary} and ${more} more` : summary,
+    lines,
+    ...(follows === undefined ? {} : { follows }),
   };
 }
 
@@ -115,6 +145,8 @@ function codeOf(
 ): ChangeCode {
   if (kind === "source") return field === "files" ? "source.files" : "source.version";
   if (kind === "toolchain") return "toolchain";
+  if (kind === "debian-index" && field.startsWith("deb-")) return "index";
+  if (kind === "packages" && field === "names") return "packages";
   if (field.startsWith("patch ")) {
     if (before === undefined) return "patch.added";
     return after === undefined ? "patch.removed" : "patch.edited";
@@ -146,7 +178,8 @@ function summarize(
   if (after.type === "blob" && field !== "files")
     return `${label} +${added.length} -${removed.length}`;
   if (field === "files") return summarizeFiles(added, removed);
-  return `${label}: ${lines.slice(0, 2).map(shorten).join(" ")}${lines.length > 2 ? ` and ${lines.length - 2} more` : ""}`;
+  const shown = field === "names" ? NAMED_PACKAGES : 2;
+  return `${label}: ${lines.slice(0, shown).map(shorten).join(" ")}${lines.length > shown ? ` and ${lines.length - shown} more` : ""}`;
 }
 
 /** `main.go edited`, `a.go added and 3 more`: from listing lines `path mode digest`. */

@@ -155,7 +155,7 @@ function causesOf(
   if (previousKey !== undefined && previousKey !== key && previous !== undefined) {
     const changes = changesOf(node, action, previous, store);
     const causes = changes.flatMap((change) =>
-      change.follows === undefined
+      change.follows === undefined || change.code === "packages"
         ? [causeOf(change)]
         : traceFollowed(change, change.follows, store, history),
     );
@@ -190,14 +190,17 @@ function causesOf(
   return [{ code: "first-build", summary: "no result yet", lines: [] }];
 }
 
-/** What changed in the node itself, apart from its dependencies' results. */
+/** What changed in the node itself and in the packages it is given, apart from other results. */
 function ownChanges(
   node: GraphNode,
   action: Action,
   previous: ActionRecord,
   store: Store,
 ): Change[] {
-  return changesOf(node, action, previous, store).filter((change) => change.follows === undefined);
+  return changesOf(node, action, previous, store).filter(
+    ({ code, follows }) =>
+      follows === undefined || (code === "packages" && !action.pending.includes(follows)),
+  );
 }
 
 /**

@@ -113,3 +113,69 @@ describe("diffLines()", () => {
     expect(diffLines(before, after)).toHaveLength(6000);
   });
 });
+
+describe("diffActions() of packages", () => {
+  const list = (name: string, ...items: string[]): Field => ({
+    name,
+    value: { type: "list", items },
+  });
+  const before = list(
+    "packages",
+    "bind9-dnsutils_1%3a9.18.41-1_mips64el.deb sha256:1",
+    "libc6_2.36-9_mips64el.deb sha256:2",
+    "wget_1.21_mips64el.deb sha256:3",
+  );
+  const after = list(
+    "packages",
+    "bind9-dnsutils_1%3a9.18.49-1_mips64el.deb sha256:4",
+    "curl_7.88.1-10+deb12u12_mips64el.deb sha256:5",
+    "libc6_2.36-9_mips64el.deb sha256:6",
+  );
+  const followed = new Map([["packages", "image.agnhost/packages"]]);
+
+  it("names every package of an install with its versions", () => {
+    const [change] = diffActions("install", [before], [after], followed, read, read);
+    expect(change).toMatchObject({
+      code: "packages",
+      summary:
+        "bind9-dnsutils 1:9.18.41-1 -> 1:9.18.49-1, libc6 2.36-9 with other bytes, " +
+        "+curl 7.88.1-10+deb12u12, -wget 1.21",
+      follows: "image.agnhost/packages",
+    });
+    expect(change?.lines).toHaveLength(4);
+  });
+
+  it("counts what does not fit into one line", () => {
+    const many = list("packages", ...[..."abcdef"].map((n) => `${n}_1_all.deb sha256:${n}`));
+    const [change] = diffActions("base", [list("packages")], [many], followed, read, read);
+    expect(change?.summary).toBe("+a 1, +b 1, +c 1, +d 1 and 2 more");
+  });
+
+  it("shows the names that were asked for", () => {
+    const [change] = diffActions(
+      "packages",
+      [list("names", "curl", "dig")],
+      [list("names", "dig", "wget")],
+      new Map(),
+      read,
+      read,
+    );
+    expect(change).toMatchObject({ code: "packages", summary: "names: -curl +wget" });
+  });
+
+  it("calls a moved index by its name", () => {
+    const fact = "deb-packages bookworm/main/mips64el";
+    const [change] = diffActions(
+      "debian-index",
+      [text(fact, `sha256:${"1".repeat(64)}`)],
+      [text(fact, `sha256:${"2".repeat(64)}`)],
+      new Map(),
+      read,
+      read,
+    );
+    expect(change).toMatchObject({
+      code: "index",
+      summary: `${fact}: sha256:111111111111… -> sha256:222222222222…`,
+    });
+  });
+});

@@ -16,6 +16,7 @@ import type { TestDefinition } from "../../model/node.js";
 import type { ProcessResult } from "../../model/ports.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import type { DriverSpec, ProgramSpec, Verdict } from "../driver/protocol.js";
+import { withEmulatorRetry } from "../emulator-retry.js";
 import { asNodeFailure, commandFailure, runSandboxed } from "../run-tool.js";
 import { HOST_PROGRAMS, type Mount } from "../sandbox.js";
 import { imageUser, prepareTestRoot } from "../test-root.js";
@@ -25,8 +26,6 @@ const EMULATOR = "/.kmips/qemu";
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** The driver ends a test in time by itself and can tell where it stood; this is for its own hangs. */
 const DRIVER_GRACE_MS = 15_000;
-/** An emulator that dies by a fault of its own may succeed at the next try; a program's fault stays. */
-const ATTEMPTS = 2;
 
 /** What container runtimes leave to root, less what makes devices. */
 const CAPABILITIES = [
@@ -49,15 +48,11 @@ export async function runTest(node: TestDefinition, ctx: ActionContext): Promise
   const started = performance.now();
   let emulatedMs = 0;
   const notes: string[] = [];
-  for (let attempt = 1; ; attempt++) {
+  await withEmulatorRetry(async () => {
     const { verdict, elapsedMs, emulated } = await attemptTest(node, ctx);
     if (emulated) emulatedMs += elapsedMs;
-    if (verdict.type === "passed") break;
-    if (verdict.type !== "crashed" || attempt === ATTEMPTS) throw testFailure(verdict, node);
-    notes.push(
-      `step "${verdict.step}": the emulator died (${verdict.signal}); passed at attempt ${String(attempt + 1)}`,
-    );
-  }
+    if (verdict.type !== "passed") throw testFailure(verdict, node);
+  }, notes);
   // Stable facts only: the digest of the report must not change from run to run.
   const report = Buffer.from(
     `${JSON.stringify({ services: node.services.map(({ name }) => name), steps: node.steps.map(({ name }) => name), passed: true })}\n`,

@@ -8,19 +8,11 @@ import type { Readiness } from "../../model/node.js";
 import { askDns } from "./dns.js";
 import { askHttp, listensOn } from "./probes.js";
 import { startProgram, type Running } from "./programs.js";
+import { crashSignal } from "./crash.js";
 import type { DriverSpec, ServiceSpec, StepSpec, Verdict } from "./protocol.js";
 
 const POLL_MS = 20;
 const TAIL_LINES = 40;
-
-/** Signals that end an emulator, or a program under it, by a fault of its own. */
-const CRASH_TEXT = /uncaught target signal (?:4|5|6|7|8|11) \(([^)]*)\)/;
-const CRASH_CODES: ReadonlyMap<number, string> = new Map([
-  [128 + 4, "SIGILL"],
-  [128 + 6, "SIGABRT"],
-  [128 + 7, "SIGBUS"],
-  [128 + 11, "SIGSEGV"],
-]);
 
 /** What was wrong with a step; `program` is the one whose crash would explain it. */
 interface Fault {
@@ -70,7 +62,7 @@ function verdict(
 ): Verdict {
   if (spec.emulator !== undefined) {
     for (const program of [fault.program, ...services.values()]) {
-      const signal = program === undefined ? undefined : crashOf(program);
+      const signal = program === undefined ? undefined : crashSignal(program.output, program.code);
       if (program !== undefined && signal !== undefined) {
         return { type: "crashed", step, signal, output: tail(program.output) };
       }
@@ -83,11 +75,6 @@ function verdict(
     expected: fault.expected,
     actual: ended === "" ? fault.actual : `${fault.actual}\n${ended}`,
   };
-}
-
-function crashOf(program: Running): string | undefined {
-  const named = CRASH_TEXT.exec(program.output)?.[1];
-  return named ?? (program.code === undefined ? undefined : CRASH_CODES.get(program.code));
 }
 
 /** The last words of services: of all, or only of those that have ended. */
