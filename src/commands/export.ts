@@ -3,9 +3,8 @@ import type { Digest } from "../../cache/index.js";
 import { writeDockerArchive, type ExportOptions } from "../image/index.js";
 import type { ProcessRunner } from "../model/ports.js";
 import type { Address } from "../model/node.js";
-import { recordOf } from "./build.js";
 import { UsageError } from "./errors.js";
-import type { Workspace } from "./workspace.js";
+import { recordOf, type Workspace } from "./workspace.js";
 
 /** Reference and manifest digest of a built image node. @throws UsageError */
 function builtImage(
