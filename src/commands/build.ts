@@ -6,7 +6,6 @@ import {
   CorruptBlobError,
   MEDIA_TYPES,
   MissingBlobError,
-  type ActionRecord,
   type Descriptor,
 } from "../../cache/index.js";
 import { executePlan, runNode, type RunnerOptions } from "../execute/index.js";
@@ -15,9 +14,11 @@ import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { ociPlatform } from "../model/platform.js";
 import { closureOf, planBuild, type Plan } from "../plan/plan.js";
+import { checkBudgets } from "./budgets.js";
 import { isNamed, layerBytes, topOutput, type BuiltImage } from "./built-image.js";
+import { recordFacts } from "./record-facts.js";
 import { changedBlobs, savePlan, startClock, type SavedPlanTarget } from "./saved-plan.js";
-import { analyzeAgain, type Workspace } from "./workspace.js";
+import { analyzeAgain, recordOf, type Workspace } from "./workspace.js";
 
 export interface BuildRequest {
   /** The addresses to build; asked again for a graph of which more is known. @throws UsageError */
@@ -77,13 +78,25 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
       if (outcome.kind === "built" || !first.has(address)) first.set(address, outcome);
       forced.delete(address);
     }
+    const outcomes = new Map(
+      [...report.outcomes.keys()].map((address) => [address, first.get(address) as NodeOutcome]),
+    );
     const whole: BuildReport = {
       ...report,
-      outcomes: new Map([...report.outcomes.keys()].map((a) => [a, first.get(a) as NodeOutcome])),
+      outcomes,
       executed: [...first].flatMap(([address, { kind }]) => (kind === "built" ? [address] : [])),
     };
     if (isLast) {
       const images = await nameImages(current, plan, report);
+      for (const [address, { reason, help }] of checkBudgets(current, plan, report)) {
+        const outcome = {
+          kind: "failed",
+          reason,
+          ...(help === undefined ? {} : { help }),
+        } as const;
+        outcomes.set(address, outcome);
+        request.onEvent({ type: "finished", address, outcome });
+      }
       finish(current, plan, whole, startedMs, images, request);
       return { graph, plan, report: whole, images, elapsedMs: elapsedMs() };
     }
@@ -127,6 +140,7 @@ async function execute(
     run: (planned, key, results) =>
       runNode(planned, key, results, runner, forced.has(planned.node.address)),
   });
+  recordFacts(workspace, plan, report, (message) => request.onEvent({ type: "warning", message }));
   return { plan, report };
 }
 
@@ -220,10 +234,4 @@ async function nameImages(
   }
   if (references.size > 0) await store.setReferences(references);
   return images;
-}
-
-/** The record of a node's last successful build. */
-export function recordOf(workspace: Workspace, address: Address): ActionRecord | undefined {
-  const key = workspace.history.lastBuilt(address);
-  return key === undefined ? undefined : workspace.store.getAction(key);
 }

@@ -17,7 +17,9 @@ export {
   type KeyDocument,
 } from "./inspect.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
-export { updateLock } from "./update.js";
+export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
+export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";
+export { listVault, type VaultRow } from "./vault.js";
 export { REMEDIES, verify, type Divergence, type VerifyReport } from "./verify.js";
 export {
   matchNodes,
