@@ -90,8 +90,15 @@ export function openProject(environment: Environment, known?: KnownResults): Pro
   return { environment, graph, notes, unknown, diagnostics };
 }
 
-/** Opens the project and its store. @throws RecipeErrors, UsageError, errors of the cache */
-export async function openWorkspace(outside: Environment): Promise<Workspace> {
+/**
+ * Opens the project and its store. With `onlyRecipes`, faults that only earlier results show are
+ * passed over: fetching the lists of packages anew may be what mends them.
+ * @throws RecipeErrors, UsageError, errors of the cache
+ */
+export async function openWorkspace(
+  outside: Environment,
+  { onlyRecipes = false }: { readonly onlyRecipes?: boolean } = {},
+): Promise<Workspace> {
   const texts = new RememberedTexts(outside.reader);
   const environment = { ...outside, reader: texts };
   const project = openProject(environment);
@@ -116,7 +123,7 @@ export async function openWorkspace(outside: Environment): Promise<Workspace> {
     history: History.open(join(stateDirectory, "history")),
   };
   try {
-    return lookUpUnknown(workspace);
+    return lookUpUnknown(workspace, onlyRecipes);
   } catch (error) {
     await store.close();
     throw error;
@@ -127,7 +134,7 @@ export async function openWorkspace(outside: Environment): Promise<Workspace> {
  * The workspace with the graph that the results in the store decide. What has no result stays in
  * `unknown`. @throws RecipeErrors for what only these results show
  */
-function lookUpUnknown(workspace: Workspace): Workspace {
+function lookUpUnknown(workspace: Workspace, onlyRecipes: boolean): Workspace {
   let current = workspace;
   const asked = new Set<Address>();
   for (;;) {
@@ -139,7 +146,13 @@ function lookUpUnknown(workspace: Workspace): Workspace {
       const decision = plan.nodes.get(address)?.decision;
       if (decision?.state === "cached") current.known.learn(address, decision.record);
     }
-    if (fresh.some((address) => current.known.has(address))) current = analyzeAgain(current);
+    if (!fresh.some((address) => current.known.has(address))) continue;
+    try {
+      current = analyzeAgain(current);
+    } catch (error) {
+      if (!onlyRecipes || !(error instanceof RecipeErrors)) throw error;
+      return current;
+    }
   }
 }
 
