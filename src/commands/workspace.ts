@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { FileIndex, openStore, type Store } from "../../cache/index.js";
 import type { Diagnostic } from "../../grammar/index.js";
-import { analyze, select, type Analysis } from "../analyze/index.js";
+import { analyze, select, type Analysis, type KnownResults } from "../analyze/index.js";
 import { FlockLocker, Tools, type ToolSearch } from "../host/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, GraphNode } from "../model/node.js";
@@ -15,7 +15,9 @@ import type { FileReader, ProcessRunner } from "../model/ports.js";
 import { History } from "../plan/history.js";
 import { mergeLocks, parseLock, type LockFile } from "../plan/lock-file.js";
 import { projectDirectory } from "../plan/locations.js";
+import { planBuild } from "../plan/plan.js";
 import { UsageError } from "./errors.js";
+import { StoredResults } from "./known-results.js";
 import { LiveInputs } from "./live-inputs.js";
 
 /** Everything a command gets from the outside; `src/cli` fills it in, tests make their own. */
@@ -42,6 +44,9 @@ export interface Project {
   readonly environment: Environment;
   readonly graph: BuildGraph;
   readonly notes: Analysis["notes"];
+  /** Nodes whose results decide more of the graph, as long as these are not known. */
+  readonly unknown: Analysis["unknown"];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 export interface Workspace extends Project {
@@ -51,6 +56,7 @@ export interface Workspace extends Project {
   readonly tools: Tools;
   readonly lock: LockFile;
   readonly fileIndex: FileIndex;
+  readonly known: StoredResults;
   /** Directory of the project's own state in the store. */
   readonly stateDirectory: string;
 }
@@ -66,19 +72,20 @@ export class RecipeErrors extends Error {
 }
 
 /** Reads and checks the recipes. @throws RecipeErrors, UsageError when there is no recipe */
-export function openProject(
-  environment: Environment,
-): Project & { diagnostics: readonly Diagnostic[] } {
+export function openProject(environment: Environment, known?: KnownResults): Project {
   if (environment.entry.length === 0) {
     throw new UsageError(
       `No recipe in "${environment.root}"`,
       "make a project.kmips there, or name the project with -C DIRECTORY",
     );
   }
-  const { graph, diagnostics, notes } = analyze(environment);
+  const { graph, diagnostics, notes, unknown } = analyze({
+    ...environment,
+    ...(known !== undefined && { known }),
+  });
   if (graph === undefined || diagnostics.some((d) => d.severity === "error"))
     throw new RecipeErrors(diagnostics);
-  return { environment, graph, notes, diagnostics };
+  return { environment, graph, notes, unknown, diagnostics };
 }
 
 /** Opens the project and its store. @throws RecipeErrors, UsageError, errors of the cache */
@@ -94,16 +101,48 @@ export async function openWorkspace(environment: Environment): Promise<Workspace
   const stateDirectory = projectDirectory(environment.storePath, environment.root);
   mkdirSync(stateDirectory, { recursive: true });
   const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
-  return {
+  const workspace: Workspace = {
     ...project,
     store,
     tools,
     lock,
     fileIndex,
     stateDirectory,
+    known: new StoredResults(store, stateDirectory),
     inputs: new LiveInputs(fileIndex, tools, lock),
     history: History.open(join(stateDirectory, "history")),
   };
+  try {
+    return lookUpUnknown(workspace);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/**
+ * The workspace with the graph that the results in the store decide. What has no result stays in
+ * `unknown`. @throws RecipeErrors for what only these results show
+ */
+function lookUpUnknown(workspace: Workspace): Workspace {
+  let current = workspace;
+  const asked = new Set<Address>();
+  for (;;) {
+    const fresh = current.unknown.filter((address) => !asked.has(address));
+    if (fresh.length === 0) return current;
+    const plan = planBuild({ ...current, selection: fresh });
+    for (const address of fresh) {
+      asked.add(address);
+      const decision = plan.nodes.get(address)?.decision;
+      if (decision?.state === "cached") current.known.learn(address, decision.record);
+    }
+    if (fresh.some((address) => current.known.has(address))) current = analyzeAgain(current);
+  }
+}
+
+/** The workspace with the graph that all results known by now decide. @throws RecipeErrors */
+export function analyzeAgain(workspace: Workspace): Workspace {
+  return { ...workspace, ...openProject(workspace.environment, workspace.known) };
 }
 
 export const LOCK_NAME = "kmips.lock";
