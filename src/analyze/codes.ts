@@ -81,6 +81,7 @@ export const ANALYSIS_CODES = {
   KM0354: "Packages without a Debian base to install them on",
   KM0355: "A suite that the architecture is not part of",
   KM0356: "A table of packages for another archive",
+  KM0357: "A step with nothing to run in",
 } as const;
 
 export type AnalysisCode = keyof typeof ANALYSIS_CODES;

@@ -76,7 +76,7 @@ function likeness(wanted: string, candidate: string): number {
   for (const [index, word] of words.entries()) {
     if (!candidate.includes(word)) continue;
     const atWord = new RegExp(`(^|[^a-z])(lib)?${word}`).test(candidate);
-    score += (index === 0 ? 3 : 1) + (atWord ? 1 : 0);
+    score += (index === 0 ? 4 : 1) + (candidate.startsWith(word) ? 2 : atWord ? 1 : 0);
   }
   return candidate.includes(first) || words.length > 1 ? score : 0;
 }

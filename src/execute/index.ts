@@ -2,4 +2,5 @@
 export { executePlan, type NodeRunner, type ScheduleOptions } from "./scheduler.js";
 export { produceRecord, runNode, type RunnerOptions } from "./run-node.js";
 export type { LockFacts, Perturbation } from "./context.js";
-export { escapeModule } from "./module-hash.js";
+export { fetchedOutputs } from "./vault-items.js";
+export { escapeModule, hashModuleZip } from "./module-hash.js";
