@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import {
   build,
   matchNodes,
+  openBuilders,
   openWorkspace,
   REMEDIES,
   selectNodes,
@@ -54,6 +55,7 @@ export interface BuildFlags {
   readonly expectCached?: boolean;
   readonly force?: boolean;
   readonly offline?: boolean;
+  readonly builder?: string;
 }
 
 /** `kmips build`. */
@@ -66,6 +68,7 @@ export async function runBuild(
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, flags.builder);
   try {
     const selection = selectNodes(workspace.graph, patterns);
     for (const note of workspace.notes) reporter.event({ type: "note", ...note });
@@ -78,6 +81,7 @@ export async function runBuild(
       forced: new Set(flags.force === true ? selection : []),
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
+      builders,
       savedPlan: savedPlanTarget(workspace, patterns),
       now: () => performance.now(),
     });
@@ -96,6 +100,7 @@ export async function runBuild(
     return (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);
   } finally {
     reporter.end();
+    await builders.close();
     await workspace.store.close();
   }
 }
@@ -188,6 +193,7 @@ export async function runVerify(
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, undefined);
   try {
     if (flags.blobs === true) return await verifyStore(globals, workspace, streams);
     const report = await verify(workspace, selectNodes(workspace.graph, patterns), {
@@ -195,6 +201,7 @@ export async function runVerify(
       offline: flags.offline ?? false,
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
+      builders,
     });
     reporter.end();
     if (globals.json === true) streams.out(`${JSON.stringify(report)}\n`);
@@ -217,6 +224,7 @@ export async function runVerify(
     return EXIT.mismatch;
   } finally {
     reporter.end();
+    await builders.close();
     await workspace.store.close();
   }
 }

@@ -16,6 +16,12 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
+export {
+  builderEnvironment,
+  builderNodes,
+  builderPrograms,
+  openBuilders,
+} from "./private-builder.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
 export { updateLock } from "./update.js";
 export { REMEDIES, verify, type Divergence, type VerifyReport } from "./verify.js";
