@@ -1,8 +1,8 @@
 /**
  * Decides what a collection removes; removes nothing.
  *
- * Kept are: what references lead to, the records of the given keys, what live leases pin, and
- * whatever is younger than the grace period. All else goes when it is unreachable, unused for too
+ * Kept are: what references lead to, the records of the given keys, what the vault names, what live
+ * leases pin, and whatever is younger than the grace period. All else goes when it is unreachable, unused for too
  * long, or, oldest use first, when the store is over its cap.
  */
 import type { ActionCache } from "./action-cache.js";
@@ -13,6 +13,7 @@ import { CorruptBlobError, MissingBlobError } from "./errors.js";
 import type { ActionRecord } from "./record.js";
 import type { References } from "./references.js";
 import type { Session } from "./session.js";
+import type { Vault } from "./vault.js";
 import {
   list,
   listDeep,
@@ -31,6 +32,8 @@ export interface CollectOptions {
   readonly olderThanMs?: number;
   /** Bytes that the store may hold afterwards. Absent: no cap. */
   readonly maxBytes?: number;
+  /** Entries of the vault that are under none of the given keys go too. */
+  readonly vault?: boolean;
   /** Nothing younger than this goes. Default one hour. */
   readonly graceMs?: number;
 }
@@ -48,7 +51,7 @@ export interface PlannedRecord {
 export interface PlannedFile {
   readonly path: string;
   readonly size: number;
-  readonly what: "log" | "gocache" | "temporary" | "lease" | "lock" | "tombstone";
+  readonly what: "log" | "gocache" | "temporary" | "lease" | "lock" | "tombstone" | "vault";
 }
 
 /** What a collection would remove, each with its size in bytes. */
@@ -69,6 +72,7 @@ export interface PlanParts {
   readonly blobs: BlobStore;
   readonly actions: ActionCache;
   readonly references: References;
+  readonly vault: Vault;
 }
 
 const HOUR_MS = 3_600_000;
@@ -129,7 +133,9 @@ class Planner {
     for (const digest of pins) this.#use(digest);
     for (const digest of this.#reachable()) this.#use(digest);
     for (const { digest, stats } of survey) if (this.#isYoung(stats)) this.#use(digest);
-    this.#planRecords(new Set([...(this.#options.roots ?? []), ...pins]));
+    const roots = new Set([...(this.#options.roots ?? []), ...pins]);
+    this.#planVault(roots);
+    this.#planRecords(roots);
     this.#planCheckouts(pins);
     this.#planFiles(
       leases.filter(({ isLive }) => !isLive),
@@ -188,6 +194,19 @@ class Planner {
         usedMs: item.stats.mtimeMs,
         remove: () => this.#evict(item, record),
       });
+    }
+  }
+
+  /** What was fetched stays, whatever its age and however little room there is, until it is disowned. */
+  #planVault(roots: ReadonlySet<Digest>): void {
+    for (const { entry, file } of this.#parts.vault.survey()) {
+      const { path, stats } = file;
+      if (this.#options.vault === true && !roots.has(entry.key) && !this.#isYoung(stats)) {
+        this.#files.push({ path, size: stats.size, what: "vault" });
+        continue;
+      }
+      for (const { digest } of entry.items) this.#use(digest);
+      this.#bytes += stats.size;
     }
   }
 

@@ -33,6 +33,7 @@ export class StorePaths {
   readonly goCache: string;
   readonly goModules: string;
   readonly locks: string;
+  readonly vault: string;
   readonly files: string;
   /** State directories of private builders, `0`, `1`, …, one per process, each with its `.lock`. */
   readonly builder: string;
@@ -57,6 +58,7 @@ export class StorePaths {
     this.goCache = join(this.own, "gocache");
     this.goModules = join(this.own, "gomod");
     this.locks = join(this.own, "locks");
+    this.vault = join(this.own, "vault");
     this.files = join(this.own, "files");
     this.builder = join(this.own, "builder");
   }
@@ -92,6 +94,11 @@ export class StorePaths {
     return `${this.logs}/${hexOf(key)}.log`;
   }
 
+  /** What the action of `key` fetched. */
+  vaultEntry(key: Digest): string {
+    return `${this.vault}/${hexOf(key)}`;
+  }
+
   lock(name: string): string {
     return `${this.locks}/${name}`;
   }
@@ -124,6 +131,7 @@ export class StorePaths {
       this.goCache,
       this.goModules,
       this.locks,
+      this.vault,
       this.files,
     ];
   }

@@ -76,7 +76,7 @@ export async function runBuild(
       selection,
       jobs: jobsOf(flags.jobs),
       keepGoing: flags.keepGoing ?? false,
-      offline: flags.offline ?? false,
+      offline: isOffline(globals, flags),
       expectCached: flags.expectCached ?? false,
       forced: new Set(flags.force === true ? selection : []),
       signal: interruption.signal,
@@ -103,6 +103,11 @@ export async function runBuild(
     await builders.close();
     await workspace.store.close();
   }
+}
+
+/** `kmips --offline build` and `kmips build --offline` mean the same. */
+function isOffline(globals: GlobalOptions, flags: { readonly offline?: boolean }): boolean {
+  return globals.offline ?? flags.offline ?? false;
 }
 
 function groupsOf(workspace: Workspace): ReadonlySet<Address> {
@@ -198,7 +203,7 @@ export async function runVerify(
     if (flags.blobs === true) return await verifyStore(globals, workspace, streams);
     const report = await verify(workspace, selectNodes(workspace.graph, patterns), {
       jobs: jobsOf(flags.jobs),
-      offline: flags.offline ?? false,
+      offline: isOffline(globals, flags),
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
       builders,
@@ -257,14 +262,14 @@ async function verifyStore(
   return EXIT.ok;
 }
 
-function jobsOf(wanted: number | undefined): number {
+export function jobsOf(wanted: number | undefined): number {
   if (wanted === undefined) return availableParallelism();
   if (!Number.isInteger(wanted) || wanted < 1)
     throw new UsageError("--jobs takes a whole number from 1", "e.g. --jobs 2");
   return wanted;
 }
 
-function makeReporter(globals: GlobalOptions, streams: Streams): Reporter {
+export function makeReporter(globals: GlobalOptions, streams: Streams): Reporter {
   return createReporter({
     mode: progressMode(globals),
     paint: streams.errPaint,

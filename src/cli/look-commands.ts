@@ -5,6 +5,7 @@ import {
   exportImages,
   formatFiles,
   graphText,
+  isExportable,
   keyDocument,
   listImages,
   nodeLog,
@@ -14,7 +15,6 @@ import {
   RecipeErrors,
   selectNode,
   selectNodes,
-  updateLock,
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
@@ -240,8 +240,8 @@ export async function runExport(
   flags: ExportFlags,
 ): Promise<ExitCode> {
   return withWorkspace(globals, async (workspace) => {
-    const images = selectNodes(workspace.graph, patterns).filter(
-      (address) => workspace.graph.nodes.get(address)?.definition.kind === "image",
+    const images = selectNodes(workspace.graph, patterns).filter((address) =>
+      isExportable(workspace.graph.nodes.get(address)?.definition),
     );
     const level = flags.compress;
     await exportImages(
@@ -271,25 +271,5 @@ export async function runPush(
     );
     streams.err(printable(output));
     return ok ? EXIT.ok : EXIT.network;
-  });
-}
-
-export async function runUpdate(
-  globals: GlobalOptions,
-  patterns: readonly string[],
-): Promise<ExitCode> {
-  return withWorkspace(globals, (workspace, streams) => {
-    const wanted = query(workspace.graph, {
-      selection: selectNodes(workspace.graph, patterns),
-      relation: "dependencies",
-    });
-    const { changed, unbuilt } = updateLock(workspace, wanted);
-    if (globals.json === true) streams.out(`${JSON.stringify({ changed, unbuilt })}\n`);
-    else {
-      streams.out(changed.map((line) => `+ ${line}\n`).join(""));
-      if (unbuilt.length > 0) streams.err(`not built, so not recorded: ${unbuilt.join(", ")}\n`);
-      streams.err(`${changed.length} facts changed in kmips.lock\n`);
-    }
-    return EXIT.ok;
   });
 }

@@ -6,7 +6,6 @@ import {
   CorruptBlobError,
   MEDIA_TYPES,
   MissingBlobError,
-  type ActionRecord,
   type Descriptor,
 } from "../../cache/index.js";
 import { executePlan, runNode, type RunnerOptions } from "../execute/index.js";
@@ -14,9 +13,11 @@ import type { BuildEvent, BuildReport } from "../model/event.js";
 import type { Address } from "../model/node.js";
 import { ociPlatform } from "../model/platform.js";
 import { planBuild, type Plan } from "../plan/plan.js";
-import { layerBytes, topOutput, type BuiltImage } from "./built-image.js";
+import { checkBudgets } from "./budgets.js";
+import { isNamed, layerBytes, topOutput, type BuiltImage } from "./built-image.js";
+import { recordFacts } from "./record-facts.js";
 import { changedBlobs, savePlan, startClock, type SavedPlanTarget } from "./saved-plan.js";
-import type { Workspace } from "./workspace.js";
+import { recordOf, type Workspace } from "./workspace.js";
 
 export interface BuildRequest {
   readonly selection: readonly Address[];
@@ -68,7 +69,7 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
   const total = states.filter((state) => state !== "group").length;
   request.onEvent({ type: "plan", total, cached: total - toRun - waiting, toRun, waiting });
   const runner = runnerOptions(workspace, request);
-  const report = await executePlan({
+  const executed = await executePlan({
     ...planOptions,
     plan,
     jobs: request.jobs,
@@ -79,8 +80,18 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
     run: (planned, key, results) =>
       runNode(planned, key, results, runner, request.forced.has(planned.node.address)),
   });
-  const images = await nameImages(workspace, plan, report);
+  recordFacts(workspace, plan, executed, (message) =>
+    request.onEvent({ type: "warning", message }),
+  );
+  const images = await nameImages(workspace, plan, executed);
+  const outcomes = new Map(executed.outcomes);
+  for (const [address, { reason, help }] of checkBudgets(workspace, plan, executed)) {
+    const outcome = { kind: "failed", reason, ...(help === undefined ? {} : { help }) } as const;
+    outcomes.set(address, outcome);
+    request.onEvent({ type: "finished", address, outcome });
+  }
   workspace.fileIndex.save();
+  const report = { ...executed, outcomes };
   if (isComplete(report)) {
     if (report.executed.length > 0) history.compact();
     if (request.savedPlan !== undefined)
@@ -135,7 +146,7 @@ function recheckChangedBlobs(workspace: Workspace, request: BuildRequest): void 
   }
 }
 
-/** Gives every image and index of the plan its name in the store's index.json. */
+/** Gives every base, image and index of the plan its name in the store's index.json. */
 async function nameImages(
   workspace: Workspace,
   plan: Plan,
@@ -147,7 +158,7 @@ async function nameImages(
   const known = store.references();
   for (const [address, { node }] of plan.nodes) {
     const { definition } = node;
-    if (definition.kind !== "image" && definition.kind !== "index") continue;
+    if (!isNamed(definition)) continue;
     const outcome = report.outcomes.get(address);
     if (outcome?.kind !== "built" && outcome?.kind !== "cached") continue;
     const record = recordOf(workspace, address);
@@ -157,18 +168,12 @@ async function nameImages(
     images.push({ address, reference: definition.reference, digest: output.digest, sizeBytes });
     if (known.get(definition.reference)?.digest === output.digest) continue;
     references.set(definition.reference, {
-      mediaType: definition.kind === "image" ? MEDIA_TYPES.manifest : MEDIA_TYPES.index,
+      mediaType: definition.kind === "index" ? MEDIA_TYPES.index : MEDIA_TYPES.manifest,
       digest: output.digest,
       size: output.size,
-      ...(definition.kind === "image" ? { platform: ociPlatform(definition.platform) } : {}),
+      ...(definition.kind === "index" ? {} : { platform: ociPlatform(definition.platform) }),
     });
   }
   if (references.size > 0) await store.setReferences(references);
   return images;
-}
-
-/** The record of a node's last successful build. */
-export function recordOf(workspace: Workspace, address: Address): ActionRecord | undefined {
-  const key = workspace.history.lastBuilt(address);
-  return key === undefined ? undefined : workspace.store.getAction(key);
 }

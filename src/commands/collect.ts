@@ -11,6 +11,8 @@ export interface CollectRequest {
   readonly maxBytes?: number;
   /** Results that no project was last built with go when unused for longer. */
   readonly olderThanMs: number;
+  /** What was fetched goes too, where no project was last built with it. */
+  readonly vault?: boolean;
   /** Nothing younger than this goes. */
   readonly graceMs?: number;
 }
@@ -26,7 +28,7 @@ export async function collectGarbage(
 }
 
 /** The keys of the last successful builds of every project in the store. */
-function lastKeys({ store }: Workspace): Set<Digest> {
+export function lastKeys({ store }: Workspace): Set<Digest> {
   const keys = new Set<Digest>();
   for (const project of readdirSync(store.paths.projects)) {
     const history = History.open(join(store.paths.project(project), "history"));
@@ -69,8 +71,12 @@ function summarizeFiles(
     kinds.set(what, { count: kind.count + 1, bytes: kind.bytes + size });
   }
   return [...kinds].map(([what, { count, bytes }]) => ({
-    what: `${count} ${what} file${count === 1 ? "" : "s"}`,
+    what:
+      what === "vault"
+        ? `${count} vault entr${count === 1 ? "y" : "ies"}`
+        : `${count} ${what} file${count === 1 ? "" : "s"}`,
     bytes,
-    why: "unused or left over",
+    why:
+      what === "vault" ? "fetched, but no project was last built with it" : "unused or left over",
   }));
 }

@@ -1,7 +1,7 @@
 /**
  * What an executor is given and what it hands back. The scheduler's side is `run-node.ts`.
  */
-import type { ActionRecord, Output, Store } from "../../cache/index.js";
+import type { ActionRecord, Output, Store, VaultItem } from "../../cache/index.js";
 import type { Tools } from "../host/index.js";
 import type { KeyInputs } from "../keys/index.js";
 import type { Address, NodeDefinition } from "../model/node.js";
@@ -49,6 +49,8 @@ export interface ActionOutcome {
   readonly outputs: readonly Output[];
   readonly nativeMs: number;
   readonly emulatedMs: number;
+  /** What was fetched beside the outputs, for the vault; its blobs are in the store. */
+  readonly fetched?: readonly VaultItem[];
   /** Facts for the report, such as a retired patch; not part of the result. */
   readonly notes?: readonly string[];
 }

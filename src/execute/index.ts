@@ -10,4 +10,5 @@ export {
 export type { BuilderPrograms } from "./builder/private-builder.js";
 export { namedBuilder, type UserBuilder } from "./builder/user-builder.js";
 export type { LockFacts, Perturbation } from "./context.js";
-export { escapeModule } from "./module-hash.js";
+export { fetchedOutputs } from "./vault-items.js";
+export { escapeModule, hashModuleZip } from "./module-hash.js";

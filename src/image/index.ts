@@ -30,4 +30,5 @@ export {
   type RootEntry,
   type RootSnapshot,
 } from "./root-changes.js";
+export { similarPaths } from "./similar-paths.js";
 export { rootFileSystem } from "./root-file-system.js";

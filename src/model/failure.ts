@@ -61,6 +61,17 @@ export type FailureReason =
       readonly path: string;
       readonly what: string;
     }
+  /** A base or image costs more than its budget allows; it is built nonetheless. */
+  | {
+      readonly type: "budget";
+      readonly node: string;
+      /** `size` in bytes, `emulated` in ms. */
+      readonly what: "size" | "emulated";
+      readonly limit: number;
+      readonly actual: number;
+      /** The largest parts of it, in the same unit. */
+      readonly largest: readonly (readonly [what: string, amount: number])[];
+    }
   | { readonly type: "timeout"; readonly what: string; readonly ms: number }
   | { readonly type: "interrupted" };
 
