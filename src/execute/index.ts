@@ -1,12 +1,7 @@
 /** Running plans. */
 export { executePlan, type NodeRunner, type ScheduleOptions } from "./scheduler.js";
 export { produceRecord, runNode, type RunnerOptions } from "./run-node.js";
-export {
-  Builders,
-  chooseUserBuilder,
-  requireHandler,
-  type BuilderOptions,
-} from "./builder/builders.js";
+export { Builders, chooseUserBuilder, type BuilderOptions } from "./builder/builders.js";
 export type { BuilderPrograms } from "./builder/private-builder.js";
 export { namedBuilder, type UserBuilder } from "./builder/user-builder.js";
 export type { LockFacts, Perturbation } from "./context.js";

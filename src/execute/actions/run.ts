@@ -21,6 +21,7 @@ import type { BuildxClient } from "../builder/builders.js";
 import { BuildProgress } from "../builder/progress.js";
 import { addedLayers, prepareStep } from "../builder/run-step.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
+import { requireHandler } from "../debian-root.js";
 import { crashSignal } from "../driver/crash.js";
 import { withEmulatorRetry } from "../emulator-retry.js";
 import { excerpt } from "../excerpt.js";
@@ -37,12 +38,14 @@ export async function runRun(node: RunDefinition, ctx: ActionContext): Promise<A
   const base = readImage(store, manifestOf(outputs));
   const notes: string[] = [];
   let stepMs = 0;
-  const files = await ctx.builders.use(node.platform, (client) =>
-    withEmulatorRetry(async () => {
-      const attempt = await attemptStep(node, base, client, ctx);
-      stepMs += attempt.stepMs;
-      return attempt.finish();
-    }, notes),
+  const files = await ctx.builders.use(
+    () => requireHandler(node.platform, ctx),
+    (client) =>
+      withEmulatorRetry(async () => {
+        const attempt = await attemptStep(node, base, client, ctx);
+        stepMs += attempt.stepMs;
+        return attempt.finish();
+      }, notes),
   );
   const changes = await foreignChanges(store, {
     layers: base.manifest.layers.map((layer) => layer.digest),

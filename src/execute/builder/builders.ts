@@ -3,9 +3,8 @@
  * one, started when a node first needs it and stopped when idle or at the end.
  */
 import type { Store } from "../../../cache/index.js";
-import { binfmtState, type BinfmtPlaces, type Tools } from "../../host/index.js";
+import type { Tools } from "../../host/index.js";
 import { NodeFailure } from "../../model/failure.js";
-import type { Platform } from "../../model/platform.js";
 import type { ProcessRunner } from "../../model/ports.js";
 import { asNodeFailure } from "../run-tool.js";
 import {
@@ -49,7 +48,6 @@ export interface BuilderOptions {
   readonly named?: string;
   /** What `kmips setup` built; undefined when it did not. */
   readonly programs: () => BuilderPrograms | undefined;
-  readonly binfmt?: BinfmtPlaces;
 }
 
 export class Builders {
@@ -65,15 +63,18 @@ export class Builders {
   }
 
   /**
-   * Runs `work` with a builder that can start programs of the platform.
-   * @throws NodeFailure when there is none, it does not answer or the kernel lacks a handler
+   * Runs `work` with a builder. `checkMachine` comes first when that runs on this machine's kernel
+   * and nowhere else.
+   * @throws NodeFailure when there is none or it does not answer; what the two throw
    */
-  async use<T>(platform: Platform, work: (client: BuildxClient) => Promise<T>): Promise<T> {
+  async use<T>(checkMachine: () => void, work: (client: BuildxClient) => Promise<T>): Promise<T> {
     clearTimeout(this.#idle);
     this.#users++;
     try {
       const own = await this.#choose();
-      return await work(own === undefined ? await this.#startPrivate(platform) : clientOf(own));
+      if (own !== undefined) return await work(clientOf(own));
+      checkMachine();
+      return await work(await this.#startPrivate());
     } catch (error) {
       throw asNodeFailure(error, this.#options.tools, "a run step");
     } finally {
@@ -99,9 +100,8 @@ export class Builders {
     return this.#chosen;
   }
 
-  async #startPrivate(platform: Platform): Promise<BuildxClient> {
-    const { store, tools, processes, programs, binfmt } = this.#options;
-    requireHandler(platform, tools, binfmt);
+  async #startPrivate(): Promise<BuildxClient> {
+    const { store, tools, processes, programs } = this.#options;
     if (this.#running === undefined) {
       const built = programs();
       if (built === undefined) {
@@ -144,15 +144,4 @@ export async function chooseUserBuilder(
 
 function clientOf({ name, client }: UserBuilder): BuildxClient {
   return { name, argv: [...client, "build", "--builder", name], links: {}, isPrivate: false };
-}
-
-/** @throws NodeFailure `tool` when the kernel of this machine does not start the platform's programs */
-export function requireHandler(platform: Platform, tools: Tools, places?: BinfmtPlaces): void {
-  if (platform.arch === tools.hostArch) return;
-  const state = binfmtState(platform, places);
-  if (state.usable) return;
-  throw new NodeFailure(
-    { type: "tool", tool: "binfmt_misc", why: state.why, install: state.fix },
-    `as root: ${state.fix}`,
-  );
 }
