@@ -32,6 +32,8 @@ export interface BuildRequest {
   readonly expectCached: boolean;
   readonly signal: AbortSignal;
   readonly onEvent: (event: BuildEvent) => void;
+  /** Where RUN steps run; the caller closes it. */
+  readonly builders: RunnerOptions["builders"];
   /** Where the flat plan of this selection goes; undefined: nowhere. */
   readonly savedPlan: SavedPlanTarget | undefined;
   /** Milliseconds on any steady clock. */
@@ -175,7 +177,7 @@ function isComplete(report: BuildReport): boolean {
 
 export function runnerOptions(
   workspace: Workspace,
-  request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent">,
+  request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent" | "builders">,
 ): RunnerOptions {
   const { environment, store, graph, tools } = workspace;
   return {
@@ -185,6 +187,7 @@ export function runnerOptions(
     processes: environment.processes,
     environment: environment.variables,
     lock: workspace.inputs,
+    builders: request.builders,
     testDriver: environment.testDriver,
     // One node may use every processor: most of the time a single Go build is what is left.
     jobs: request.jobs,
