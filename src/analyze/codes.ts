@@ -74,6 +74,14 @@ export const ANALYSIS_CODES = {
   KM0341: "A test that reaches beyond the loopback interface",
   KM0342: "A service that the test does not declare",
   KM0343: "A test without exactly one form of steps",
+  KM0350: "A package that the archive does not have",
+  KM0351: "A name that no Debian package can have",
+  KM0352: "A package that the table does not map",
+  KM0353: "A package that the table denies",
+  KM0354: "Packages without a Debian base to install them on",
+  KM0355: "A suite that the architecture is not part of",
+  KM0356: "A table of packages for another archive",
+  KM0357: "A step with nothing to run in",
 } as const;
 
 export type AnalysisCode = keyof typeof ANALYSIS_CODES;

@@ -73,6 +73,8 @@ function accepts(value: Value, type: Type): boolean {
       return true;
     case "Re":
       return value.type === "regex";
+    case "Name":
+      return value.type === "enum" || value.type === "str";
     case "Content":
       return value.type === "content" || value.type === "local" || isArtifact(value);
     case "Artifact":

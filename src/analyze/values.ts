@@ -45,6 +45,8 @@ export type Value =
   /** A file of this machine beside the recipe; `text` as written, resolved against `at`'s file. */
   | { readonly type: "local"; readonly text: string; readonly at: Location }
   | ContentValue
+  /** Why a package must not be asked for. */
+  | { readonly type: "denial"; readonly why: string; readonly at: Location }
   | { readonly type: "readiness"; readonly ready: Readiness; readonly at: Location };
 
 export interface ListValue {
@@ -164,6 +166,8 @@ function showWhole(value: Value): string {
       return `local("${value.text}")`;
     case "content":
       return `${value.content.form}(…)`;
+    case "denial":
+      return `deny(${JSON.stringify(value.why)})`;
     case "readiness":
       return `${value.ready.type}(…)`;
     case "poison":

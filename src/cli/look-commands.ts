@@ -5,6 +5,7 @@ import {
   exportImages,
   formatFiles,
   graphText,
+  isExportable,
   keyDocument,
   listImages,
   nodeLog,
@@ -239,8 +240,8 @@ export async function runExport(
   flags: ExportFlags,
 ): Promise<ExitCode> {
   return withWorkspace(globals, async (workspace) => {
-    const images = selectNodes(workspace.graph, patterns).filter(
-      (address) => workspace.graph.nodes.get(address)?.definition.kind === "image",
+    const images = selectNodes(workspace.graph, patterns).filter((address) =>
+      isExportable(workspace.graph.nodes.get(address)?.definition),
     );
     const level = flags.compress;
     await exportImages(

@@ -14,7 +14,7 @@ import type { Address } from "../model/node.js";
 import { ociPlatform } from "../model/platform.js";
 import { planBuild, type Plan } from "../plan/plan.js";
 import { checkBudgets } from "./budgets.js";
-import { layerBytes, topOutput, type BuiltImage } from "./built-image.js";
+import { isNamed, layerBytes, topOutput, type BuiltImage } from "./built-image.js";
 import { recordFacts } from "./record-facts.js";
 import { changedBlobs, savePlan, startClock, type SavedPlanTarget } from "./saved-plan.js";
 import { recordOf, type Workspace } from "./workspace.js";
@@ -143,7 +143,7 @@ function recheckChangedBlobs(workspace: Workspace, request: BuildRequest): void 
   }
 }
 
-/** Gives every image, base and index of the plan its name in the store's index.json. */
+/** Gives every base, image and index of the plan its name in the store's index.json. */
 async function nameImages(
   workspace: Workspace,
   plan: Plan,
@@ -155,8 +155,7 @@ async function nameImages(
   const known = store.references();
   for (const [address, { node }] of plan.nodes) {
     const { definition } = node;
-    if (definition.kind !== "image" && definition.kind !== "base" && definition.kind !== "index")
-      continue;
+    if (!isNamed(definition)) continue;
     const outcome = report.outcomes.get(address);
     if (outcome?.kind !== "built" && outcome?.kind !== "cached") continue;
     const record = recordOf(workspace, address);

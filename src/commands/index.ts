@@ -4,7 +4,7 @@ export type { BuiltImage } from "./built-image.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export { diagnose, type Check } from "./doctor.js";
 export { UsageError } from "./errors.js";
-export { exportImages, pushImage } from "./export.js";
+export { exportImages, isExportable, pushImage } from "./export.js";
 export { formatFiles, type FormatReport } from "./format.js";
 export {
   diffSides,

@@ -201,6 +201,7 @@ async function dispatch(
           store: context.store,
           output: (address, name) => outputOf(context, address, name),
           tree: (address) => outputOf(context, address, "tree").digest,
+          image: (address) => outputOf(context, address, "manifest").digest,
           ...(definition.base === undefined
             ? {}
             : { base: context.results(definition.base).outputs }),

@@ -1,4 +1,12 @@
 /** The real effects: child processes, locks, files, and the tools of this machine. */
+export {
+  BINFMT_DIRECTORY,
+  binfmtState,
+  parseBinfmt,
+  type BinfmtHandler,
+  type BinfmtPlaces,
+  type BinfmtState,
+} from "./binfmt.js";
 export { DiskFileReader } from "./files.js";
 export { FlockLocker, LockError } from "./flock.js";
 export { ChildProcessRunner, SpawnError, ToolMissingError } from "./process.js";

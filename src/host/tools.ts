@@ -30,6 +30,9 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["unshare", "util-linux"],
   ["patch", "patch"],
   ["git", "git"],
+  ["apt-config", "apt"],
+  ["apt-get", "apt"],
+  ["apt-helper", "apt"],
   ["tar", "tar"],
   ["xz", "xz-utils"],
   ["gzip", "gzip"],
@@ -49,8 +52,16 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ]),
 ]);
 
-/** Directories searched after PATH: a user's PATH often lacks the administrator's tools. */
-const ALWAYS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/** Directories searched after PATH: a user's PATH often lacks the administrator's tools, and always apt's. */
+const ALWAYS = [
+  "/usr/local/sbin",
+  "/usr/local/bin",
+  "/usr/sbin",
+  "/usr/bin",
+  "/sbin",
+  "/bin",
+  "/usr/lib/apt",
+];
 
 const NODE_ARCHES: Readonly<Record<string, string>> = { x64: "amd64", ppc64: "ppc64le" };
 

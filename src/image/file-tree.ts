@@ -17,6 +17,8 @@ export const MAX_LINKS = 40;
 export interface Place {
   readonly type: ArchiveEntry["type"];
   readonly target?: string;
+  /** Permission bits, where they were read with it. */
+  readonly mode?: number;
 }
 
 export class FileTree {
@@ -24,6 +26,11 @@ export class FileTree {
 
   get(path: string): Place | undefined {
     return this.#places.get(path);
+  }
+
+  /** Every path but the root's, in no order, with what stands there. */
+  *places(): Generator<readonly [string, Place]> {
+    for (const entry of this.#places) if (entry[0] !== "") yield entry;
   }
 
   /** Puts something at a path; what is no directory any more takes everything below with it. */
@@ -77,16 +84,17 @@ export class FileTree {
 
 /**
  * Reads layers, lowest first, into one tree, with the contents of the `wanted` regular files
- * (paths relative to the root, of at most 1 MiB each).
+ * (paths relative to the root, of at most `limitBytes` each).
  */
 export function readLayers(
   store: Store,
   layers: readonly Digest[],
   wanted: readonly string[],
+  limitBytes = 1024 * 1024,
 ): { readonly tree: FileTree; readonly contents: ReadonlyMap<string, Buffer> } {
   const tree = new FileTree();
   const contents = new Map<string, Buffer>();
-  for (const layer of layers) readLayer(store, layer, tree, wanted, contents);
+  for (const layer of layers) readLayer(store, layer, { tree, contents }, wanted, limitBytes);
   for (const path of contents.keys()) {
     if (tree.get(path)?.type !== "file") contents.delete(path);
   }
@@ -96,26 +104,28 @@ export function readLayers(
 function readLayer(
   store: Store,
   layer: Digest,
-  tree: FileTree,
+  into: { readonly tree: FileTree; readonly contents: Map<string, Buffer> },
   wanted: readonly string[],
-  contents: Map<string, Buffer>,
+  limitBytes: number,
 ): void {
+  const { tree, contents } = into;
   const found: ArchiveEntry[] = [];
-  let gathering: Buffer[] | undefined;
+  /** What is still to come of a wanted file is written here. */
+  let gathering: { readonly bytes: Buffer; filled: number } | undefined;
   const reader = new ArchiveReader(
     {
       entry: (entry) => {
         found.push(entry);
         gathering = undefined;
-        if (entry.type === "file" && wanted.includes(entry.path) && entry.size <= 1024 * 1024) {
-          contents.set(entry.path, Buffer.alloc(0));
-          gathering = [];
+        if (entry.type === "file" && wanted.includes(entry.path) && entry.size <= limitBytes) {
+          gathering = { bytes: Buffer.alloc(entry.size), filled: 0 };
+          contents.set(entry.path, gathering.bytes);
         }
       },
       data: (chunk) => {
         if (gathering === undefined) return;
-        gathering.push(Buffer.from(chunk));
-        contents.set(found.at(-1)!.path, Buffer.concat(gathering));
+        gathering.bytes.set(chunk, gathering.filled);
+        gathering.filled += chunk.byteLength;
       },
     },
     "layer",
@@ -125,9 +135,9 @@ function readLayer(
 
   // Whiteouts hide lower layers only, wherever they stand among this layer's own entries.
   for (const { path } of found) hide(path, tree);
-  for (const { path, type, target } of found) {
+  for (const { path, type, target, mode } of found) {
     if (isWhiteout(path)) continue;
-    tree.set(path, { type, ...(target === undefined ? {} : { target }) });
+    tree.set(path, { type, mode, ...(target === undefined ? {} : { target }) });
   }
 }
 

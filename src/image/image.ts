@@ -8,16 +8,17 @@ import {
   type Digest,
   type Output,
   type Store,
+  type StoredBlob,
 } from "../../cache/index.js";
 import { invariant } from "../model/invariant.js";
-import type { ImageDefinition } from "../model/node.js";
-import { platformName } from "../model/platform.js";
+import type { ImageConfig, ImageDefinition } from "../model/node.js";
+import { platformName, type Platform } from "../model/platform.js";
 import { imageConfig, isConfigFor } from "./config.js";
 import { cannotAssemble } from "./faults.js";
 import { readLayers } from "./file-tree.js";
 import type { ImageInputs } from "./inputs.js";
 import { GROUP, LayerPlan, PASSWD } from "./layer.js";
-import { indexText, manifestText, readImage } from "./manifest.js";
+import { indexText, manifestText, readImage, type StoredImage } from "./manifest.js";
 
 /**
  * Assembles an image. Outputs: `manifest`, `config`, `layer/0` … lowest first; a layer without
@@ -30,30 +31,49 @@ export function assembleImage(
   definition: ImageDefinition,
   inputs: ImageInputs,
 ): { readonly outputs: readonly Output[] } {
-  const { store } = inputs;
+  const { store, base } = inputs;
   const { platform, epoch } = definition;
-  const base = inputs.base === undefined ? undefined : readImage(store, manifestOf(inputs.base));
-  if (base !== undefined && !isConfigFor(base.config, platform)) {
-    const { os, architecture, variant } = base.config;
-    const actual = [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
-    throw cannotAssemble(`the base is for ${actual}, the image for ${platformName(platform)}`);
-  }
-  const baseLayers = base?.manifest.layers ?? [];
+  const below = base === undefined ? undefined : readBase(store, base, platform);
   const { tree, contents } = readLayers(
     store,
-    baseLayers.map((layer) => layer.digest),
+    (below?.manifest.layers ?? []).map((layer) => layer.digest),
     definition.users.length === 0 ? [] : [PASSWD, GROUP],
   );
-
   const plan = new LayerPlan(tree, inputs);
   plan.addAll(definition, (path) => contents.get(path)?.toString());
-  const layer = plan.isEmpty ? undefined : plan.store(epoch, platform);
+  return layeredImage(store, {
+    platform,
+    epoch,
+    config: definition.config,
+    ...(base === undefined ? {} : { base }),
+    ...(plan.isEmpty ? {} : { layer: plan.store(epoch, platform) }),
+  });
+}
+
+/**
+ * The image that is `base` (nothing, when absent) with one more layer, when given, and with
+ * `config` over the base's. Outputs: `manifest`, `config`, `layer/0` … lowest first.
+ *
+ * @throws NodeFailure when the base is for another platform; the store's own errors.
+ */
+export function layeredImage(
+  store: Store,
+  options: {
+    readonly platform: Platform;
+    readonly epoch: number;
+    /** The outputs of the image below. */
+    readonly base?: readonly Output[];
+    readonly layer?: StoredBlob;
+    readonly config?: ImageConfig;
+  },
+): { readonly outputs: readonly Output[] } {
+  const { platform, epoch, layer } = options;
+  const base = options.base === undefined ? undefined : readBase(store, options.base, platform);
   const layers = [
-    ...baseLayers,
+    ...(base?.manifest.layers ?? []),
     ...(layer === undefined ? [] : [{ mediaType: MEDIA_TYPES.layer, ...layer }]),
   ];
-
-  const document = imageConfig(definition.config, {
+  const document = imageConfig(options.config, {
     platform,
     epoch,
     ...(layer === undefined ? {} : { diffId: layer.digest }),
@@ -76,6 +96,14 @@ export function assembleImage(
   return { outputs: [manifest, config, ...layerOutputs] };
 }
 
+function readBase(store: Store, outputs: readonly Output[], platform: Platform): StoredImage {
+  const base = readImage(store, manifestOf(outputs));
+  if (isConfigFor(base.config, platform)) return base;
+  const { os, architecture, variant } = base.config;
+  const actual = [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
+  throw cannotAssemble(`the base is for ${actual}, the image for ${platformName(platform)}`);
+}
+
 /**
  * Assembles an index over images of the store, in the order of their `manifest` outputs; each row
  * names the platform that the image's own config states. Output: `index`.
@@ -92,7 +120,8 @@ export function assembleIndex(
   return { outputs: [putText(store, "index", indexText(rows))] };
 }
 
-function manifestOf(outputs: readonly Output[]): Digest {
+/** The digest of an image's manifest among a node's outputs. */
+export function manifestOf(outputs: readonly Output[]): Digest {
   const manifest = outputs.find((output) => output.name === "manifest");
   invariant(manifest !== undefined, "An image has no manifest");
   return manifest.digest;

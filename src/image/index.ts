@@ -9,6 +9,7 @@ export {
   type ElfHeader,
   type ElfVerdict,
 } from "./elf.js";
+export { readLayers } from "./file-tree.js";
 export { compressLayer, GZIP_LEVEL } from "./compress.js";
 export {
   packLayer,
@@ -17,7 +18,16 @@ export {
   type ExportOptions,
   type PackedLayer,
 } from "./export.js";
-export { assembleImage, assembleIndex } from "./image.js";
+export { assembleImage, assembleIndex, layeredImage, manifestOf } from "./image.js";
 export type { ImageInputs } from "./inputs.js";
 export { readImage, type ImageManifest, type StoredImage } from "./manifest.js";
+export {
+  rootChanges,
+  snapshotRoot,
+  storeChanges,
+  type RootChange,
+  type RootEntry,
+  type RootSnapshot,
+} from "./root-changes.js";
+export { similarPaths } from "./similar-paths.js";
 export { rootFileSystem } from "./root-file-system.js";

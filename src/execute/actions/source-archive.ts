@@ -1,7 +1,7 @@
 /**
  * Brings a tar archive by its digest: the bytes are verified before anything looks into them.
  */
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, openSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import {
@@ -16,6 +16,7 @@ import { invariant } from "../../model/invariant.js";
 import type { SourceOrigin } from "../../model/node.js";
 import type { ActionContext } from "../context.js";
 import { httpGet } from "../http-get.js";
+import { missingInTree, treeOf } from "../trees.js";
 import { unpackTar } from "../unpack.js";
 
 /** The tree of the archive, `strip` leading components less, and the archive itself. @throws NodeFailure */
@@ -36,6 +37,24 @@ export async function fetchArchive(
     tree: await unpackTar(ctx, copy, strip, location),
     fetched: [{ kind: "archive", name: location, digest, size: statSync(copy).size }],
   };
+}
+
+/** The tree of an archive that is a file of another tree. @throws NodeFailure */
+export async function unpackMember(
+  { node, path }: Extract<SourceOrigin, { type: "member" }>,
+  ctx: ActionContext,
+): Promise<StoredBlob> {
+  const tree = treeOf(ctx, node);
+  const member = ctx.store.openTreeFile(tree, path);
+  if (member === undefined) throw missingInTree(ctx.store, tree, node, path);
+  const copy = join(ctx.store.temporaryDirectory(), "archive");
+  const fd = openSync(copy, "wx", 0o600);
+  try {
+    for (const chunk of member.chunks) writeSync(fd, chunk);
+  } finally {
+    closeSync(fd);
+  }
+  return unpackTar(ctx, copy, 0, path);
 }
 
 async function openArchive(location: string, ctx: ActionContext): Promise<Readable> {

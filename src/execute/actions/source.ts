@@ -11,7 +11,7 @@ import { NodeFailure } from "../../model/failure.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import { downloadModule } from "../go-client.js";
 import { treeOutcome } from "../trees.js";
-import { fetchArchive } from "./source-archive.js";
+import { fetchArchive, unpackMember } from "./source-archive.js";
 import { fetchCommit } from "./source-git.js";
 import { snapshotFiles } from "./source-local.js";
 
@@ -38,6 +38,8 @@ async function fetchTree(
       return fetchCommit(origin, ctx);
     case "archive":
       return fetchArchive(origin, ctx);
+    case "member":
+      return { tree: await unpackMember(origin, ctx) };
     case "directory": {
       const files = ctx.inputs.list(origin.path, origin.include, origin.exclude);
       if (files === undefined) {
