@@ -1,5 +1,5 @@
 /** What apt-get prints, for programs to read. Formats of apt 2.6; messages in English (`LC_ALL=C.UTF-8`). */
-import type { PackageId } from "./package-stanza.js";
+import type { PackageId } from "./deb-file.js";
 
 /**
  * The packages that `apt-get --simulate install` would unpack, in its order:

@@ -1,13 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { explanation, parseFetchFaults, parseSimulation } from "../../src/debian/apt-output.js";
 import { parseParagraph, splitParagraphs, wordsOf } from "../../src/debian/control.js";
-import {
-  debFileName,
-  findStanzas,
-  parseDebFileName,
-  parseStanza,
-  parseStanzas,
-} from "../../src/debian/package-stanza.js";
+import { findStanzas, parseStanza, parseStanzas } from "../../src/debian/package-stanza.js";
 import { parseRelease } from "../../src/debian/release.js";
 import { archiveFor, parseSourcesFile, parseSourcesList } from "../../src/debian/sources-list.js";
 
@@ -63,16 +57,6 @@ describe("control files", () => {
     const found = findStanzas(text, [{ name: "tool", version: "1", architecture: "mips64el" }]);
     expect([...found.keys()]).toEqual(["tool 1 mips64el"]);
     expect(found.get("tool 1 mips64el")!.size).toBe(10724);
-  });
-});
-
-describe("names of files", () => {
-  it("hide the colon of an epoch, and are read back", () => {
-    const id = { name: "libstdc++6", version: "1:2.0~rc1+b2-3", architecture: "mips64el" };
-    expect(debFileName(id)).toBe("libstdc++6_1%3a2.0~rc1+b2-3_mips64el.deb");
-    expect(parseDebFileName(debFileName(id))).toEqual(id);
-    expect(parseDebFileName("stanzas")).toBeUndefined();
-    expect(parseDebFileName("a_b.deb")).toBeUndefined();
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -447,8 +447,8 @@ function finishRoot(rig: Rig, address: string, files: Readonly<Record<string, st
 
 /** Mounts a small file system for one test; undefined when this user may not. */
 function mountSmall(options: string): string | undefined {
-  const path = join(directory, "small");
-  mkdirSync(path);
+  const path = mkdtempSync(join(tmpdir(), "kd-small-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", path], { stdio: "ignore" });
   } catch {

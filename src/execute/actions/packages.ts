@@ -6,13 +6,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { compareUtf8, type Digest, type Output } from "../../../cache/index.js";
 import type { FetchFault } from "../../debian/apt-output.js";
-import {
-  debFileName,
-  findStanzas,
-  packageLabel,
-  type PackageId,
-  type PackageStanza,
-} from "../../debian/package-stanza.js";
+import { debFileName, packageLabel, type PackageId } from "../../debian/deb-file.js";
+import { findStanzas, type PackageStanza } from "../../debian/package-stanza.js";
 import { readLayers } from "../../image/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import { assertNever, invariant } from "../../model/invariant.js";
