@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import {
   build,
   matchNodes,
+  openBuilders,
   openWorkspace,
   REMEDIES,
   selectNodes,
@@ -56,6 +57,7 @@ export interface BuildFlags {
   readonly expectCached?: boolean;
   readonly force?: boolean;
   readonly offline?: boolean;
+  readonly builder?: string;
 }
 
 /** `kmips build`. */
@@ -68,6 +70,7 @@ export async function runBuild(
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, flags.builder);
   try {
     for (const note of workspace.notes) reporter.event({ type: "note", ...note });
     const result = await build(workspace, {
@@ -79,6 +82,7 @@ export async function runBuild(
       force: flags.force ?? false,
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
+      builders,
       savedPlan: savedPlanTarget(workspace, patterns),
       now: () => performance.now(),
     });
@@ -97,6 +101,7 @@ export async function runBuild(
     return (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);
   } finally {
     reporter.end();
+    await builders.close();
     await workspace.store.close();
   }
 }
@@ -198,6 +203,7 @@ export async function runVerify(
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, undefined);
   try {
     if (flags.blobs === true) return await verifyStore(globals, workspace, streams);
     const report = await verify(workspace, selectNodes(workspace.graph, patterns), {
@@ -205,6 +211,7 @@ export async function runVerify(
       offline: isOffline(globals, flags),
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
+      builders,
     });
     reporter.end();
     if (globals.json === true) streams.out(`${JSON.stringify(report)}\n`);
@@ -227,6 +234,7 @@ export async function runVerify(
     return EXIT.mismatch;
   } finally {
     reporter.end();
+    await builders.close();
     await workspace.store.close();
   }
 }

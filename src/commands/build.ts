@@ -32,6 +32,8 @@ export interface BuildRequest {
   readonly expectCached: boolean;
   readonly signal: AbortSignal;
   readonly onEvent: (event: BuildEvent) => void;
+  /** Where RUN steps run; the caller closes it. */
+  readonly builders: RunnerOptions["builders"];
   /** Where the flat plan of this selection goes; undefined: nowhere. */
   readonly savedPlan: SavedPlanTarget | undefined;
   /** Milliseconds on any steady clock. */
@@ -78,27 +80,16 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
       if (outcome.kind === "built" || !first.has(address)) first.set(address, outcome);
       forced.delete(address);
     }
-    const outcomes = new Map(
-      [...report.outcomes.keys()].map((address) => [address, first.get(address) as NodeOutcome]),
-    );
     const whole: BuildReport = {
       ...report,
-      outcomes,
+      outcomes: new Map([...report.outcomes.keys()].map((a) => [a, first.get(a) as NodeOutcome])),
       executed: [...first].flatMap(([address, { kind }]) => (kind === "built" ? [address] : [])),
     };
     if (isLast) {
       const images = await nameImages(current, plan, report);
-      for (const [address, { reason, help }] of checkBudgets(current, plan, report)) {
-        const outcome = {
-          kind: "failed",
-          reason,
-          ...(help === undefined ? {} : { help }),
-        } as const;
-        outcomes.set(address, outcome);
-        request.onEvent({ type: "finished", address, outcome });
-      }
-      finish(current, plan, whole, startedMs, images, request);
-      return { graph, plan, report: whole, images, elapsedMs: elapsedMs() };
+      const judged = withBudgets(current, plan, whole, request);
+      finish(current, plan, judged, startedMs, images, request);
+      return { graph, plan, report: judged, images, elapsedMs: elapsedMs() };
     }
     if (!isComplete(report)) {
       current.fileIndex.save();
@@ -129,7 +120,7 @@ async function execute(
   const total = states.filter((state) => state !== "group").length;
   request.onEvent({ type: "plan", total, cached: total - toRun - waiting, toRun, waiting });
   const runner = runnerOptions(workspace, request);
-  const report = await executePlan({
+  const executed = await executePlan({
     ...planOptions,
     plan,
     jobs: request.jobs,
@@ -140,8 +131,26 @@ async function execute(
     run: (planned, key, results) =>
       runNode(planned, key, results, runner, forced.has(planned.node.address)),
   });
-  recordFacts(workspace, plan, report, (message) => request.onEvent({ type: "warning", message }));
-  return { plan, report };
+  recordFacts(workspace, plan, executed, (message) =>
+    request.onEvent({ type: "warning", message }),
+  );
+  return { plan, report: executed };
+}
+
+/** The report in which images over their budgets have failed. */
+function withBudgets(
+  workspace: Workspace,
+  plan: Plan,
+  report: BuildReport,
+  { onEvent }: BuildRequest,
+): BuildReport {
+  const outcomes = new Map(report.outcomes);
+  for (const [address, { reason, help }] of checkBudgets(workspace, plan, report)) {
+    const outcome = { kind: "failed", reason, ...(help === undefined ? {} : { help }) } as const;
+    outcomes.set(address, outcome);
+    onEvent({ type: "finished", address, outcome });
+  }
+  return { ...report, outcomes };
 }
 
 /** Saves what makes the next start quick. */
@@ -168,7 +177,7 @@ function isComplete(report: BuildReport): boolean {
 
 export function runnerOptions(
   workspace: Workspace,
-  request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent">,
+  request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent" | "builders">,
 ): RunnerOptions {
   const { environment, store, graph, tools } = workspace;
   return {
@@ -178,6 +187,7 @@ export function runnerOptions(
     processes: environment.processes,
     environment: environment.variables,
     lock: workspace.inputs,
+    builders: request.builders,
     testDriver: environment.testDriver,
     // One node may use every processor: most of the time a single Go build is what is left.
     jobs: request.jobs,
