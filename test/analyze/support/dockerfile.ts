@@ -24,8 +24,8 @@ export function recipeWith(body: string): string {
 
 /** What is known of every Dockerfile, and of the archive. */
 export function knownDockerfile(text: string | undefined): KnownResults {
-  const { packageNames } = knownPackages({ curl: "7.88.1-10", "bind9-dnsutils": "1:9.18" });
-  return { dockerfile: () => text, packageNames };
+  const packages = knownPackages({ curl: "7.88.1-10", "bind9-dnsutils": "1:9.18" });
+  return { ...packages, dockerfile: () => text };
 }
 
 /** Analyzes a recipe that is built from a Dockerfile of this text; undefined: not read yet. */
