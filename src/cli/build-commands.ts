@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import {
   build,
   matchNodes,
+  openBuilders,
   openWorkspace,
   REMEDIES,
   selectNodes,
@@ -56,6 +57,7 @@ export interface BuildFlags {
   readonly expectCached?: boolean;
   readonly force?: boolean;
   readonly offline?: boolean;
+  readonly builder?: string;
 }
 
 /** `kmips build`. */
@@ -68,17 +70,19 @@ export async function runBuild(
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, flags.builder);
   try {
     for (const note of workspace.notes) reporter.event({ type: "note", ...note });
     const result = await build(workspace, {
       select: (graph) => selectNodes(graph, patterns),
       jobs: jobsOf(flags.jobs),
       keepGoing: flags.keepGoing ?? false,
-      offline: flags.offline ?? false,
+      offline: isOffline(globals, flags),
       expectCached: flags.expectCached ?? false,
       force: flags.force ?? false,
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
+      builders,
       savedPlan: savedPlanTarget(workspace, patterns),
       now: () => performance.now(),
     });
@@ -97,8 +101,14 @@ export async function runBuild(
     return (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);
   } finally {
     reporter.end();
+    await builders.close();
     await workspace.store.close();
   }
+}
+
+/** `kmips --offline build` and `kmips build --offline` mean the same. */
+function isOffline(globals: GlobalOptions, flags: { readonly offline?: boolean }): boolean {
+  return globals.offline ?? flags.offline ?? false;
 }
 
 function groupsOf(graph: BuildGraph): ReadonlySet<Address> {
@@ -193,13 +203,15 @@ export async function runVerify(
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, undefined);
   try {
     if (flags.blobs === true) return await verifyStore(globals, workspace, streams);
     const report = await verify(workspace, selectNodes(workspace.graph, patterns), {
       jobs: jobsOf(flags.jobs),
-      offline: flags.offline ?? false,
+      offline: isOffline(globals, flags),
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
+      builders,
     });
     reporter.end();
     if (globals.json === true) streams.out(`${JSON.stringify(report)}\n`);
@@ -222,6 +234,7 @@ export async function runVerify(
     return EXIT.mismatch;
   } finally {
     reporter.end();
+    await builders.close();
     await workspace.store.close();
   }
 }
@@ -254,14 +267,14 @@ async function verifyStore(
   return EXIT.ok;
 }
 
-function jobsOf(wanted: number | undefined): number {
+export function jobsOf(wanted: number | undefined): number {
   if (wanted === undefined) return availableParallelism();
   if (!Number.isInteger(wanted) || wanted < 1)
     throw new UsageError("--jobs takes a whole number from 1", "e.g. --jobs 2");
   return wanted;
 }
 
-function makeReporter(globals: GlobalOptions, streams: Streams): Reporter {
+export function makeReporter(globals: GlobalOptions, streams: Streams): Reporter {
   return createReporter({
     mode: progressMode(globals),
     paint: streams.errPaint,
@@ -287,11 +300,11 @@ export async function openFor(
   globals: GlobalOptions,
   reporter: Reporter | undefined,
   streams?: Streams,
+  options?: Parameters<typeof openWorkspace>[1],
 ): Promise<Workspace> {
-  return openWorkspace(
-    makeEnvironment(globals, (message) => {
-      if (reporter !== undefined) reporter.event({ type: "warning", message });
-      else streams?.err(`warning: ${printable(message)}\n`);
-    }),
-  );
+  const environment = makeEnvironment(globals, (message) => {
+    if (reporter !== undefined) reporter.event({ type: "warning", message });
+    else streams?.err(`warning: ${printable(message)}\n`);
+  });
+  return openWorkspace(environment, options);
 }

@@ -15,7 +15,6 @@ import {
   RecipeErrors,
   selectNode,
   selectNodes,
-  updateLock,
   type Project,
   type Workspace,
 } from "../commands/index.js";
@@ -286,25 +285,5 @@ export async function runPush(
     );
     streams.err(printable(output));
     return ok ? EXIT.ok : EXIT.network;
-  });
-}
-
-export async function runUpdate(
-  globals: GlobalOptions,
-  patterns: readonly string[],
-): Promise<ExitCode> {
-  return withWorkspace(globals, (workspace, streams) => {
-    const wanted = query(workspace.graph, {
-      selection: selectNodes(workspace.graph, patterns),
-      relation: "dependencies",
-    });
-    const { changed, unbuilt } = updateLock(workspace, wanted);
-    if (globals.json === true) streams.out(`${JSON.stringify({ changed, unbuilt })}\n`);
-    else {
-      streams.out(changed.map((line) => `+ ${line}\n`).join(""));
-      if (unbuilt.length > 0) streams.err(`not built, so not recorded: ${unbuilt.join(", ")}\n`);
-      streams.err(`${changed.length} facts changed in kmips.lock\n`);
-    }
-    return EXIT.ok;
   });
 }

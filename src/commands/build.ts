@@ -6,7 +6,6 @@ import {
   CorruptBlobError,
   MEDIA_TYPES,
   MissingBlobError,
-  type ActionRecord,
   type Descriptor,
 } from "../../cache/index.js";
 import { executePlan, runNode, type RunnerOptions } from "../execute/index.js";
@@ -15,9 +14,11 @@ import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { ociPlatform } from "../model/platform.js";
 import { closureOf, planBuild, type Plan } from "../plan/plan.js";
+import { checkBudgets } from "./budgets.js";
 import { isNamed, layerBytes, topOutput, type BuiltImage } from "./built-image.js";
+import { recordFacts } from "./record-facts.js";
 import { changedBlobs, savePlan, startClock, type SavedPlanTarget } from "./saved-plan.js";
-import { analyzeAgain, type Workspace } from "./workspace.js";
+import { analyzeAgain, recordOf, type Workspace } from "./workspace.js";
 
 export interface BuildRequest {
   /** The addresses to build; asked again for a graph of which more is known. @throws UsageError */
@@ -31,6 +32,8 @@ export interface BuildRequest {
   readonly expectCached: boolean;
   readonly signal: AbortSignal;
   readonly onEvent: (event: BuildEvent) => void;
+  /** Where RUN steps run; the caller closes it. */
+  readonly builders: RunnerOptions["builders"];
   /** Where the flat plan of this selection goes; undefined: nowhere. */
   readonly savedPlan: SavedPlanTarget | undefined;
   /** Milliseconds on any steady clock. */
@@ -84,8 +87,9 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
     };
     if (isLast) {
       const images = await nameImages(current, plan, report);
-      finish(current, plan, whole, startedMs, images, request);
-      return { graph, plan, report: whole, images, elapsedMs: elapsedMs() };
+      const judged = withBudgets(current, plan, whole, request);
+      finish(current, plan, judged, startedMs, images, request);
+      return { graph, plan, report: judged, images, elapsedMs: elapsedMs() };
     }
     if (!isComplete(report)) {
       current.fileIndex.save();
@@ -116,7 +120,7 @@ async function execute(
   const total = states.filter((state) => state !== "group").length;
   request.onEvent({ type: "plan", total, cached: total - toRun - waiting, toRun, waiting });
   const runner = runnerOptions(workspace, request);
-  const report = await executePlan({
+  const executed = await executePlan({
     ...planOptions,
     plan,
     jobs: request.jobs,
@@ -127,7 +131,26 @@ async function execute(
     run: (planned, key, results) =>
       runNode(planned, key, results, runner, forced.has(planned.node.address)),
   });
-  return { plan, report };
+  recordFacts(workspace, plan, executed, (message) =>
+    request.onEvent({ type: "warning", message }),
+  );
+  return { plan, report: executed };
+}
+
+/** The report in which images over their budgets have failed. */
+function withBudgets(
+  workspace: Workspace,
+  plan: Plan,
+  report: BuildReport,
+  { onEvent }: BuildRequest,
+): BuildReport {
+  const outcomes = new Map(report.outcomes);
+  for (const [address, { reason, help }] of checkBudgets(workspace, plan, report)) {
+    const outcome = { kind: "failed", reason, ...(help === undefined ? {} : { help }) } as const;
+    outcomes.set(address, outcome);
+    onEvent({ type: "finished", address, outcome });
+  }
+  return { ...report, outcomes };
 }
 
 /** Saves what makes the next start quick. */
@@ -154,7 +177,7 @@ function isComplete(report: BuildReport): boolean {
 
 export function runnerOptions(
   workspace: Workspace,
-  request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent">,
+  request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent" | "builders">,
 ): RunnerOptions {
   const { environment, store, graph, tools } = workspace;
   return {
@@ -164,6 +187,7 @@ export function runnerOptions(
     processes: environment.processes,
     environment: environment.variables,
     lock: workspace.inputs,
+    builders: request.builders,
     testDriver: environment.testDriver,
     // One node may use every processor: most of the time a single Go build is what is left.
     jobs: request.jobs,
@@ -220,10 +244,4 @@ async function nameImages(
   }
   if (references.size > 0) await store.setReferences(references);
   return images;
-}
-
-/** The record of a node's last successful build. */
-export function recordOf(workspace: Workspace, address: Address): ActionRecord | undefined {
-  const key = workspace.history.lastBuilt(address);
-  return key === undefined ? undefined : workspace.store.getAction(key);
 }

@@ -3,10 +3,9 @@ import type { Digest } from "../../cache/index.js";
 import { writeDockerArchive, type ExportOptions } from "../image/index.js";
 import type { ProcessRunner } from "../model/ports.js";
 import type { Address, NodeDefinition } from "../model/node.js";
-import { recordOf } from "./build.js";
 import { isNamed, type NamedDefinition } from "./built-image.js";
 import { UsageError } from "./errors.js";
-import type { Workspace } from "./workspace.js";
+import { recordOf, type Workspace } from "./workspace.js";
 
 /** Whether a node's result is an image with a name, an index not included. */
 export function isExportable(

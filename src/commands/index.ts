@@ -16,8 +16,16 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
+export {
+  builderEnvironment,
+  builderNodes,
+  builderPrograms,
+  openBuilders,
+} from "./private-builder.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
-export { updateLock } from "./update.js";
+export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
+export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";
+export { listVault, type VaultRow } from "./vault.js";
 export { REMEDIES, verify, type Divergence, type VerifyReport } from "./verify.js";
 export {
   matchNodes,

@@ -7,10 +7,9 @@ import { describeAction, diffActions, keyOf, linesOf, type Change } from "../key
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, NodeKind } from "../model/node.js";
 import { closureOf, planBuild, readText, withResults, type PlannedNode } from "../plan/plan.js";
-import { recordOf } from "./build.js";
 import { isNamed, layerBytes, topOutput } from "./built-image.js";
 import { UsageError } from "./errors.js";
-import type { Workspace } from "./workspace.js";
+import { recordOf, type Workspace } from "./workspace.js";
 
 export interface KeyDocument {
   readonly address: Address;

@@ -5,7 +5,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { FileIndex, openStore, type Store } from "../../cache/index.js";
+import { FileIndex, openStore, type ActionRecord, type Store } from "../../cache/index.js";
 import type { Diagnostic } from "../../grammar/index.js";
 import { analyze, select, type Analysis, type KnownResults } from "../analyze/index.js";
 import { FlockLocker, Tools, type ToolSearch } from "../host/index.js";
@@ -13,12 +13,13 @@ import type { BuildGraph } from "../model/graph.js";
 import type { Address, GraphNode } from "../model/node.js";
 import type { FileReader, ProcessRunner } from "../model/ports.js";
 import { History } from "../plan/history.js";
-import { mergeLocks, parseLock, type LockFile } from "../plan/lock-file.js";
 import { projectDirectory } from "../plan/locations.js";
 import { planBuild } from "../plan/plan.js";
 import { UsageError } from "./errors.js";
 import { StoredResults } from "./known-results.js";
 import { LiveInputs } from "./live-inputs.js";
+import { readLocks } from "./locks.js";
+import { RememberedTexts } from "./remembered-texts.js";
 
 /** Everything a command gets from the outside; `src/cli` fills it in, tests make their own. */
 export interface Environment {
@@ -54,7 +55,8 @@ export interface Workspace extends Project {
   readonly inputs: LiveInputs;
   readonly history: History;
   readonly tools: Tools;
-  readonly lock: LockFile;
+  /** The texts of recipes and locks as this command read them; also its `environment.reader`. */
+  readonly texts: RememberedTexts;
   readonly fileIndex: FileIndex;
   readonly known: StoredResults;
   /** Directory of the project's own state in the store. */
@@ -88,8 +90,17 @@ export function openProject(environment: Environment, known?: KnownResults): Pro
   return { environment, graph, notes, unknown, diagnostics };
 }
 
-/** Opens the project and its store. @throws RecipeErrors, UsageError, errors of the cache */
-export async function openWorkspace(environment: Environment): Promise<Workspace> {
+/**
+ * Opens the project and its store. With `onlyRecipes`, faults that only earlier results show are
+ * passed over: fetching the lists of packages anew may be what mends them.
+ * @throws RecipeErrors, UsageError, errors of the cache
+ */
+export async function openWorkspace(
+  outside: Environment,
+  { onlyRecipes = false }: { readonly onlyRecipes?: boolean } = {},
+): Promise<Workspace> {
+  const texts = new RememberedTexts(outside.reader);
+  const environment = { ...outside, reader: texts };
   const project = openProject(environment);
   const tools = new Tools(environment.toolSearch);
   const store = await openStore(environment.storePath, {
@@ -97,7 +108,6 @@ export async function openWorkspace(environment: Environment): Promise<Workspace
     durable: environment.durable,
     onWarning: environment.onWarning,
   });
-  const lock = readLocks(environment);
   const stateDirectory = projectDirectory(environment.storePath, environment.root);
   mkdirSync(stateDirectory, { recursive: true });
   const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
@@ -105,15 +115,15 @@ export async function openWorkspace(environment: Environment): Promise<Workspace
     ...project,
     store,
     tools,
-    lock,
+    texts,
     fileIndex,
     stateDirectory,
     known: new StoredResults(store, stateDirectory),
-    inputs: new LiveInputs(fileIndex, tools, lock),
+    inputs: new LiveInputs(fileIndex, tools, readLocks(environment)),
     history: History.open(join(stateDirectory, "history")),
   };
   try {
-    return lookUpUnknown(workspace);
+    return lookUpUnknown(workspace, onlyRecipes);
   } catch (error) {
     await store.close();
     throw error;
@@ -124,7 +134,7 @@ export async function openWorkspace(environment: Environment): Promise<Workspace
  * The workspace with the graph that the results in the store decide. What has no result stays in
  * `unknown`. @throws RecipeErrors for what only these results show
  */
-function lookUpUnknown(workspace: Workspace): Workspace {
+function lookUpUnknown(workspace: Workspace, onlyRecipes: boolean): Workspace {
   let current = workspace;
   const asked = new Set<Address>();
   for (;;) {
@@ -136,7 +146,13 @@ function lookUpUnknown(workspace: Workspace): Workspace {
       const decision = plan.nodes.get(address)?.decision;
       if (decision?.state === "cached") current.known.learn(address, decision.record);
     }
-    if (fresh.some((address) => current.known.has(address))) current = analyzeAgain(current);
+    if (!fresh.some((address) => current.known.has(address))) continue;
+    try {
+      current = analyzeAgain(current);
+    } catch (error) {
+      if (!onlyRecipes || !(error instanceof RecipeErrors)) throw error;
+      return current;
+    }
   }
 }
 
@@ -145,24 +161,13 @@ export function analyzeAgain(workspace: Workspace): Workspace {
   return { ...workspace, ...openProject(workspace.environment, workspace.known) };
 }
 
-export const LOCK_NAME = "kmips.lock";
-
-/** The project's lock over the one of the shipped recipes. @throws UsageError for a damaged lock */
-function readLocks(environment: Environment): LockFile {
-  const paths = [join(environment.shipped, LOCK_NAME), join(environment.root, LOCK_NAME)];
-  let merged: LockFile = { facts: new Map() };
-  for (const path of paths) {
-    const { lock, problems } = parseLock(environment.reader.readText(path) ?? "");
-    const [problem] = problems;
-    if (problem !== undefined) {
-      throw new UsageError(
-        `"${path}" line ${problem.line}: ${problem.message}`,
-        "correct the line, or remove it and run kmips update",
-      );
-    }
-    merged = mergeLocks(merged, lock);
-  }
-  return merged;
+/** The record of a node's last successful build. */
+export function recordOf(
+  { history, store }: Pick<Workspace, "history" | "store">,
+  address: Address,
+): ActionRecord | undefined {
+  const key = history.lastBuilt(address);
+  return key === undefined ? undefined : store.getAction(key);
 }
 
 /**

@@ -1,7 +1,148 @@
-import { InternalError } from "../../model/invariant.js";
+/**
+ * Runs a base node: mmdebstrap makes a Debian root file system from the set of a packages node.
+ *
+ * With scripts `chrootless` dpkg and the maintainer scripts run natively, told by DPKG_ROOT where
+ * to work; with `emulated` they run in the new root under the emulator. The sandbox has no
+ * network and none of this machine's configuration.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { layeredImage, rootChanges, storeChanges } from "../../image/index.js";
 import type { BaseDefinition } from "../../model/node.js";
+import { platformSpellings } from "../../model/platform.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
+import { writeRepository } from "../debian-repository.js";
+import {
+  asRoot,
+  checkInstalled,
+  DPKG_CAPABILITIES,
+  dpkgEnvironment,
+  dpkgFailure,
+  hostPrograms,
+  refuseCrash,
+  requireHandler,
+  requireRoot,
+} from "../debian-root.js";
+import { withEmulatorRetry } from "../emulator-retry.js";
+import { asNodeFailure, runSandboxed } from "../run-tool.js";
 
-export function runBase(_node: BaseDefinition, _ctx: ActionContext): Promise<ActionOutcome> {
-  throw new InternalError("Not written yet");
+const REPOSITORY = "/kmips/packages";
+const OUT = "/kmips/out";
+const ROOT = `${OUT}/root`;
+/** The accounts that every Debian system has: names of owners are looked up here at first. */
+const ACCOUNTS = "/usr/share/base-passwd";
+/** Makes /bin, /lib and /sbin links before anything is unpacked. */
+const MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr";
+
+/** Outputs: `manifest`, `config`, `layer/0`. @throws NodeFailure */
+export async function runBase(node: BaseDefinition, ctx: ActionContext): Promise<ActionOutcome> {
+  const started = performance.now();
+  const emulated = node.scripts === "emulated";
+  requireRoot(ctx);
+  if (emulated) requireHandler(node.platform, ctx);
+  let emulatedMs = 0;
+  const notes: string[] = [];
+  const root = await withEmulatorRetry(async () => {
+    const made = await makeRoot(node, ctx);
+    if (emulated) emulatedMs += made.elapsedMs;
+    return made.root;
+  }, notes);
+  const changes = rootChanges(ctx.store, { root, layers: [], origin: "base" });
+  const layer = storeChanges(ctx.store, changes, node.epoch);
+  const { platform, epoch, config } = node;
+  const { outputs } = layeredImage(ctx.store, {
+    ...{ platform, epoch, config },
+    ...(layer === undefined ? {} : { layer }),
+  });
+  return {
+    outputs,
+    nativeMs: Math.max(0, performance.now() - started - emulatedMs),
+    emulatedMs,
+    notes,
+  };
+}
+
+async function makeRoot(
+  node: BaseDefinition,
+  ctx: ActionContext,
+): Promise<{ readonly root: string; readonly elapsedMs: number }> {
+  const directory = ctx.store.temporaryDirectory();
+  const repository = join(directory, "packages");
+  const { definition, stanzas } = writeRepository(ctx, node.packages, node.suite, repository);
+  const out = join(directory, "out");
+  mkdirSync(out, { mode: 0o755 });
+  const filters = pathFilters(node);
+  const dpkgConfiguration = join(directory, "dpkg.cfg");
+  writeFileSync(dpkgConfiguration, filters.map((line) => `${line}\n`).join(""));
+  const emulated = node.scripts === "emulated";
+  const what = `mmdebstrap for ${ctx.address}`;
+  const result = await runSandboxed(
+    asRoot(ctx),
+    {
+      mounts: [
+        ...hostPrograms(),
+        { type: "ro", source: `${ACCOUNTS}/passwd.master`, target: "/etc/passwd" },
+        { type: "ro", source: `${ACCOUNTS}/group.master`, target: "/etc/group" },
+        // Scripts that run natively look here for what they are to enable.
+        { type: "link", source: `${ROOT}/etc/init.d`, target: "/etc/init.d" },
+        { type: "ro", source: dpkgConfiguration, target: "/etc/dpkg/dpkg.cfg.d/kmips" },
+        { type: "ro", source: repository, target: REPOSITORY },
+        { type: "rw", source: out, target: OUT },
+      ],
+      cwd: "/",
+      env: dpkgEnvironment(node.epoch),
+      realUsers: true,
+      capabilities: [...DPKG_CAPABILITIES, ...(emulated ? ["CAP_SYS_ADMIN"] : [])],
+      argv: [
+        mmdebstrap(ctx),
+        `--variant=${node.variant}`,
+        `--architectures=${platformSpellings(node.platform).debian}`,
+        `--mode=${emulated ? "root" : "chrootless"}`,
+        `--hook-directory=${MERGED_USR}`,
+        `--aptopt=APT::Install-Recommends "${String(definition.recommends)}"`,
+        ...filters.map((line) => `--dpkgopt=${line}`),
+        ...(definition.names.length === 0 ? [] : [`--include=${definition.names.join(",")}`]),
+        // What mmdebstrap was told is nothing that the image should go on with.
+        `--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"`,
+        node.suite,
+        ROOT,
+        `deb [trusted=yes] copy://${REPOSITORY} ./`,
+      ],
+    },
+    { what },
+  );
+  if (result.code !== 0) {
+    throw dpkgFailure(
+      what,
+      result,
+      emulated,
+      emulated
+        ? undefined
+        : 'A maintainer script may not be able to run outside of its root: set scripts = "emulated"',
+    );
+  }
+  if (emulated) refuseCrash(what, result);
+  const root = join(out, "root");
+  checkInstalled(root, stanzas, true);
+  return { root, elapsedMs: result.elapsedMs };
+}
+
+function mmdebstrap(ctx: ActionContext): string {
+  try {
+    return ctx.tools.require("mmdebstrap");
+  } catch (error) {
+    throw asNodeFailure(error, ctx.tools, "making a Debian root file system");
+  }
+}
+
+/**
+ * dpkg's spelling of the paths that are not unpacked. They stay in the image's dpkg.cfg.d, so that
+ * packages added later are treated alike. dpkg's `*` matches any characters, slashes included.
+ */
+function pathFilters({ excludePaths, keepPaths }: BaseDefinition): string[] {
+  const pattern = (glob: string): string => glob.replaceAll(/\*+/g, "*");
+  return [
+    ...excludePaths.map((glob) => `path-exclude=${pattern(glob)}`),
+    ...keepPaths.map((glob) => `path-include=${pattern(glob)}`),
+  ];
 }

@@ -1,0 +1,126 @@
+/** Debian bases and installs from the machine's own archive, node by node. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { env } from "node:process";
+import type { Output } from "../../cache/index.js";
+import { runBase } from "../../src/execute/actions/base.js";
+import { runDebianIndex } from "../../src/execute/actions/debian-index.js";
+import { runInstall } from "../../src/execute/actions/install.js";
+import { runPackages } from "../../src/execute/actions/packages.js";
+import type { ActionContext, ActionOutcome } from "../../src/execute/context.js";
+import type {
+  BaseDefinition,
+  DebianIndexDefinition,
+  InstallDefinition,
+  PackagesDefinition,
+} from "../../src/model/node.js";
+import { platformOf } from "../../src/model/platform.js";
+import { openRig, type Rig } from "../execute/rig.js";
+import { EMPTY_CONFIG } from "../image/support/rig.js";
+
+const PLATFORM = platformOf("mips64le");
+
+export class DebianRig {
+  readonly rig: Rig;
+  readonly #directory: string;
+
+  private constructor(rig: Rig, directory: string) {
+    this.rig = rig;
+    this.#directory = directory;
+  }
+
+  /** A rig whose index is `base.debian/index`. */
+  static async open(): Promise<DebianRig> {
+    const directory = mkdtempSync(join(tmpdir(), "kmips-real-"));
+    const environment = Object.fromEntries(
+      Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    );
+    const store = env["KMIPS_TEST_STORE"] ?? join(directory, "store");
+    const all = new DebianRig(await openRig(store, environment), directory);
+    const index: DebianIndexDefinition = {
+      kind: "debian-index",
+      suites: ["bookworm", "bookworm-updates"],
+      components: ["main"],
+      platform: PLATFORM,
+    };
+    const context = all.rig.context("base.debian/index");
+    all.rig.finish("base.debian/index", index, await runDebianIndex(index, context));
+    return all;
+  }
+
+  async close(): Promise<void> {
+    await this.rig.store.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Runs the base node `base.NAME`, its packages first. */
+  async base(
+    name: string,
+    parts: Partial<BaseDefinition> & { readonly include?: readonly string[] } = {},
+    overrides: Partial<ActionContext> = {},
+  ): Promise<ActionOutcome> {
+    const { include = [], ...rest } = parts;
+    const variant = parts.variant ?? "minbase";
+    const packages = await this.#packages(`base.${name}/packages`, { variant, names: include });
+    const definition: BaseDefinition = {
+      kind: "base",
+      packages,
+      suite: "bookworm",
+      variant,
+      scripts: "chrootless",
+      excludePaths: [],
+      keepPaths: [],
+      config: { ...EMPTY_CONFIG, cmd: ["/bin/sh"] },
+      reference: `${name}:bookworm`,
+      platform: PLATFORM,
+      epoch: 0,
+      ...rest,
+    };
+    const outcome = await runBase(definition, this.rig.context(`base.${name}`, overrides));
+    this.rig.finish(`base.${name}`, definition, outcome);
+    return outcome;
+  }
+
+  /** Runs an install of `names` on `on`, its packages first. */
+  async install(
+    on: string,
+    names: readonly string[],
+    scripts: InstallDefinition["scripts"],
+    overrides: Partial<ActionContext> = {},
+  ): Promise<ActionOutcome> {
+    const address = `image.${names.join("+")}-${scripts}/install`;
+    const packages = await this.#packages(`${address}/packages`, { on, names });
+    const definition: InstallDefinition = {
+      kind: "install",
+      base: on,
+      packages,
+      scripts,
+      platform: PLATFORM,
+      epoch: 0,
+    };
+    const outcome = await runInstall(definition, this.rig.context(address, overrides));
+    this.rig.finish(address, definition, outcome);
+    return outcome;
+  }
+
+  async #packages(
+    address: string,
+    parts: Pick<PackagesDefinition, "names"> & Partial<PackagesDefinition>,
+  ): Promise<string> {
+    const definition: PackagesDefinition = {
+      kind: "packages",
+      index: "base.debian/index",
+      recommends: false,
+      platform: PLATFORM,
+      ...parts,
+    };
+    this.rig.finish(address, definition, await runPackages(definition, this.rig.context(address)));
+    return address;
+  }
+}
+
+/** The layers of an image, lowest first. */
+export function layersOf({ outputs }: ActionOutcome): readonly Output[] {
+  return outputs.filter(({ name }) => name.startsWith("layer/"));
+}
