@@ -1,8 +1,8 @@
 /**
  * Decides what a collection removes; removes nothing.
  *
- * Kept are: what references lead to, the records of the given keys, what live leases pin, and
- * whatever is younger than the grace period. All else goes when it is unreachable, unused for too
+ * Kept are: what references lead to, the records of the given keys, what the vault names, what live
+ * leases pin, and whatever is younger than the grace period. All else goes when it is unreachable, unused for too
  * long, or, oldest use first, when the store is over its cap.
  */
 import type { ActionCache } from "./action-cache.js";
@@ -13,12 +13,14 @@ import { CorruptBlobError, MissingBlobError } from "./errors.js";
 import type { ActionRecord } from "./record.js";
 import type { References } from "./references.js";
 import type { Session } from "./session.js";
+import type { Vault } from "./vault.js";
 import {
   list,
   listDeep,
   pinsIn,
   surveyActions,
   surveyBlobs,
+  surveyBuilders,
   surveyCheckouts,
   surveyLeases,
   type Listed,
@@ -31,8 +33,12 @@ export interface CollectOptions {
   readonly olderThanMs?: number;
   /** Bytes that the store may hold afterwards. Absent: no cap. */
   readonly maxBytes?: number;
+  /** Entries of the vault that are under none of the given keys go too. */
+  readonly vault?: boolean;
   /** Nothing younger than this goes. Default one hour. */
   readonly graceMs?: number;
+  /** Removes a directory whose files may belong to other users. */
+  readonly removeTree?: (path: string) => Promise<void>;
 }
 
 export interface PlannedRecord {
@@ -48,7 +54,8 @@ export interface PlannedRecord {
 export interface PlannedFile {
   readonly path: string;
   readonly size: number;
-  readonly what: "log" | "gocache" | "temporary" | "lease" | "lock" | "tombstone";
+  readonly what:
+    "log" | "gocache" | "temporary" | "lease" | "lock" | "tombstone" | "vault" | "builder";
 }
 
 /** What a collection would remove, each with its size in bytes. */
@@ -69,6 +76,7 @@ export interface PlanParts {
   readonly blobs: BlobStore;
   readonly actions: ActionCache;
   readonly references: References;
+  readonly vault: Vault;
 }
 
 const HOUR_MS = 3_600_000;
@@ -129,12 +137,15 @@ class Planner {
     for (const digest of pins) this.#use(digest);
     for (const digest of this.#reachable()) this.#use(digest);
     for (const { digest, stats } of survey) if (this.#isYoung(stats)) this.#use(digest);
-    this.#planRecords(new Set([...(this.#options.roots ?? []), ...pins]));
+    const roots = new Set([...(this.#options.roots ?? []), ...pins]);
+    this.#planVault(roots);
+    this.#planRecords(roots);
     this.#planCheckouts(pins);
     this.#planFiles(
       leases.filter(({ isLive }) => !isLive),
       new Set(live.map(({ id }) => id)),
     );
+    await this.#planBuilders();
     for (const [digest, size] of this.#sizes) if (this.#users.has(digest)) this.#bytes += size;
     const storeBytes = this.#bytes + this.#plannedBytes();
     this.#obeyCap();
@@ -188,6 +199,19 @@ class Planner {
         usedMs: item.stats.mtimeMs,
         remove: () => this.#evict(item, record),
       });
+    }
+  }
+
+  /** What was fetched stays, whatever its age and however little room there is, until it is disowned. */
+  #planVault(roots: ReadonlySet<Digest>): void {
+    for (const { entry, file } of this.#parts.vault.survey()) {
+      const { path, stats } = file;
+      if (this.#options.vault === true && !roots.has(entry.key) && !this.#isYoung(stats)) {
+        this.#files.push({ path, size: stats.size, what: "vault" });
+        continue;
+      }
+      for (const { digest } of entry.items) this.#use(digest);
+      this.#bytes += stats.size;
     }
   }
 
@@ -253,6 +277,23 @@ class Planner {
       if (live.has(item.name) || this.#isYoung(item.stats)) continue;
       const size = item.stats.isDirectory() ? sizeOf(listDeep(item.path)) : item.stats.size;
       this.#files.push({ path: item.path, size, what: "temporary" });
+    }
+  }
+
+  /** The state of a private builder only saves time; one that runs now is left alone. */
+  async #planBuilders(): Promise<void> {
+    for (const { path, size, stats, isLive } of await surveyBuilders(this.#session)) {
+      const file = { path, size, what: "builder" } as const;
+      if (!isLive && !this.#isYoung(stats) && this.#isOld(stats.mtimeMs)) {
+        this.#files.push(file);
+        continue;
+      }
+      this.#bytes += size;
+      if (isLive || this.#isYoung(stats)) continue;
+      this.#candidates.push({
+        usedMs: stats.mtimeMs,
+        remove: () => (this.#files.push(file), size),
+      });
     }
   }
 

@@ -33,7 +33,10 @@ export class StorePaths {
   readonly goCache: string;
   readonly goModules: string;
   readonly locks: string;
+  readonly vault: string;
   readonly files: string;
+  /** State directories of private builders, `0`, `1`, …, one per process, each with its `.lock`. */
+  readonly builder: string;
 
   constructor(root: string) {
     this.root = root;
@@ -55,7 +58,9 @@ export class StorePaths {
     this.goCache = join(this.own, "gocache");
     this.goModules = join(this.own, "gomod");
     this.locks = join(this.own, "locks");
+    this.vault = join(this.own, "vault");
     this.files = join(this.own, "files");
+    this.builder = join(this.own, "builder");
   }
 
   blob(digest: Digest): string {
@@ -89,8 +94,22 @@ export class StorePaths {
     return `${this.logs}/${hexOf(key)}.log`;
   }
 
+  /** What the action of `key` fetched. */
+  vaultEntry(key: Digest): string {
+    return `${this.vault}/${hexOf(key)}`;
+  }
+
   lock(name: string): string {
     return `${this.locks}/${name}`;
+  }
+
+  /** What a private builder keeps between builds; whoever holds `builderLock` may touch it. */
+  builderState(number: number): string {
+    return `${this.builder}/${number}`;
+  }
+
+  builderLock(number: number): string {
+    return `${this.builder}/${number}.lock`;
   }
 
   project(id: string): string {
@@ -112,6 +131,7 @@ export class StorePaths {
       this.goCache,
       this.goModules,
       this.locks,
+      this.vault,
       this.files,
     ];
   }

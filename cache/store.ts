@@ -22,8 +22,14 @@ import type { LockHandle, Locker } from "./locker.js";
 import type { ActionRecord } from "./record.js";
 import { indexText, References } from "./references.js";
 import { Session } from "./session.js";
-import { importArchive, type ImportOptions } from "./archive-import.js";
+import {
+  importArchive,
+  readForeignLayer,
+  type ImportOptions,
+  type LayerEntry,
+} from "./archive-import.js";
 import { verifyStore, type VerifyOptions, type VerifyParts, type VerifyReport } from "./verify.js";
+import { Vault, type VaultEntry, type VaultItem } from "./vault.js";
 import { TreeStore, type TreeEntry, type TreeFile, type TreeWriter } from "./tree.js";
 
 export interface StoreOptions {
@@ -105,6 +111,7 @@ export class Store {
   readonly #trees: TreeStore;
   readonly #checkouts: Checkouts;
   readonly #references: References;
+  readonly #vault: Vault;
 
   /** Use `openStore`. */
   constructor(session: Session) {
@@ -116,6 +123,7 @@ export class Store {
     this.#trees = new TreeStore(session, this.#blobs);
     this.#checkouts = new Checkouts(session, this.#trees);
     this.#references = new References(session);
+    this.#vault = new Vault(session, this.#blobs);
   }
 
   get #parts(): VerifyParts {
@@ -126,12 +134,21 @@ export class Store {
       trees: this.#trees,
       checkouts: this.#checkouts,
       references: this.#references,
+      vault: this.#vault,
     };
   }
 
   /** Whether the blob is there, with that size when given. Pins it, so it stays while this process lives. */
   has(digest: Digest, size?: number): boolean {
     return this.#blobs.has(digest, size);
+  }
+
+  /**
+   * Reads a blob through: what is wrong with it, or undefined. A damaged one goes to quarantine, so
+   * that what can be fetched again is.
+   */
+  check(digest: Digest): string | undefined {
+    return this.#blobs.check(digest);
   }
 
   /** Where the blob's bytes lie. For tools that read the layout: kmips itself reads through the store. */
@@ -184,6 +201,26 @@ export class Store {
     return this.#actions.put(record);
   }
 
+  /** Notes what an action fetched; collection then keeps its blobs. They are all there. */
+  putVault(entry: VaultEntry): void {
+    this.#vault.put(entry);
+  }
+
+  /** Everything that was fetched and is kept, sorted by key. */
+  vaultEntries(): VaultEntry[] {
+    return this.#vault.all();
+  }
+
+  /** The blob that was fetched under a kind and name: pinned, present and sound, or undefined. */
+  findVaulted(kind: string, name: string): Digest | undefined {
+    return this.#vault.find(kind, name);
+  }
+
+  /** Whether an item of the vault is there, judged by its size. */
+  holdsVaulted(item: VaultItem): boolean {
+    return this.#vault.holds(item);
+  }
+
   /** What the store knows of `key`, without pinning: for `why` and `plan`. */
   inspectAction(key: Digest): Inspection {
     return this.#actions.inspect(key);
@@ -219,6 +256,18 @@ export class Store {
     options?: ImportOptions,
   ): Promise<StoredBlob> {
     return importArchive(this.#session, this.#trees, chunks, options);
+  }
+
+  /**
+   * The entries of an image layer that another tool wrote (already decompressed); nothing of it is
+   * stored.
+   *
+   * @throws ArchiveError naming the entry that is malformed or hostile.
+   */
+  readForeignLayer(
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<LayerEntry[]> {
+    return readForeignLayer(this.#session, chunks);
   }
 
   /** The shared, read-only directory with the unpacked tree. */

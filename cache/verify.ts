@@ -11,7 +11,8 @@ import { CorruptBlobError, errnoOf, MissingBlobError } from "./errors.js";
 import { openRegular } from "./files.js";
 import type { References } from "./references.js";
 import type { Session } from "./session.js";
-import { listDeep, surveyActions, surveyBlobs, surveyCheckouts } from "./survey.js";
+import type { Vault } from "./vault.js";
+import { list, listDeep, surveyActions, surveyBlobs, surveyCheckouts } from "./survey.js";
 import type { TreeStore } from "./tree.js";
 
 export interface VerifyOptions {
@@ -26,7 +27,7 @@ export interface VerifyProgress {
 }
 
 export interface Damage {
-  readonly what: "blob" | "record" | "checkout" | "reference";
+  readonly what: "blob" | "record" | "checkout" | "reference" | "vault";
   /** Digest, key, or the reference's name. */
   readonly name: string;
   readonly path: string;
@@ -53,6 +54,7 @@ export interface VerifyParts {
   readonly trees: TreeStore;
   readonly checkouts: Checkouts;
   readonly references: References;
+  readonly vault: Vault;
 }
 
 /** How many bytes are read between two turns of the event loop. */
@@ -63,7 +65,7 @@ export async function verifyStore(
   parts: VerifyParts,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  const { session, blobs, actions, references } = parts;
+  const { session, blobs, actions, references, vault } = parts;
   const damaged: Damage[] = [];
   const progress = new Progress(options);
   const found = surveyBlobs(session);
@@ -87,6 +89,7 @@ export async function verifyStore(
     if (state === "incomplete") incomplete.push(key);
     await progress.add(stats.size);
   }
+  const vaultFiles = list(session.paths.vault).filter(({ name }) => /^[0-9a-f]{64}$/.test(name));
   const checkouts = surveyCheckouts(session);
   for (const [tree, items] of checkouts.trees) {
     // Without its manifest it is one that was never finished, or is being made just now.
@@ -98,6 +101,17 @@ export async function verifyStore(
     if (session.readOnly) continue;
     parts.checkouts.remove(tree);
     session.bumpGeneration();
+  }
+  const kept = new Set(vault.survey().map(({ file }) => file.path));
+  for (const { name, path, stats } of vaultFiles) {
+    if (!kept.has(path))
+      damaged.push({
+        what: "vault",
+        name: `sha256:${name}`,
+        path,
+        problem: "is not the vault's entry of this key as it was written",
+      });
+    await progress.add(stats.size);
   }
   for (const [name, { digest, size }] of references.all()) {
     if (!blobs.looksPresent(digest, size))

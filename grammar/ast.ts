@@ -27,6 +27,8 @@ export const DECLARATION_KINDS = [
   "toolchain",
   "template",
   "component",
+  "base",
+  "packages",
   "image",
   "index",
   "group",

@@ -291,7 +291,7 @@ export function lineEnd(text: string, offset: number): number {
 /** The next line that begins like a declaration, so that an open heredoc does not hide the rest of the file. */
 function nextAnchor(text: string, from: number): number {
   const anchor =
-    /^(?:project[ \t]*\{|import[ \t]+"|(?:target|source|toolchain|template|component|image|index|group)[ \t]+[A-Za-z_])/gm;
+    /^(?:project[ \t]*\{|import[ \t]+"|(?:target|source|toolchain|template|component|base|packages|image|index|group)[ \t]+[A-Za-z_])/gm;
   anchor.lastIndex = from;
   return anchor.exec(text)?.index ?? text.length;
 }

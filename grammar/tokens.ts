@@ -91,7 +91,7 @@ export const ProjectWord = contextual("Project", /project\b/, '"project"');
 export const TemplateWord = contextual("Template", /template\b/, '"template"');
 export const Kind = contextual(
   "Kind",
-  /(?:target|source|toolchain|component|image|index|group)\b/,
+  /(?:target|source|toolchain|component|base|packages|image|index|group)\b/,
   "a kind",
 );
 export const Extends = contextual("Extends", /extends\b/, '"extends"');

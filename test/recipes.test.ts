@@ -106,7 +106,7 @@ describe("the shipped recipes", () => {
       "source.etcd",
       "source.kubernetes",
     ]);
-    expect(nodes.size).toBeLessThan(80);
+    expect(nodes.size).toBeLessThan(160);
   });
 });
 

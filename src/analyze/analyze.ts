@@ -17,17 +17,21 @@ import { inheritConfigs } from "./inherit.js";
 import { loadRecipes, type Unit } from "./load.js";
 import { lowerComponent } from "./lower-component.js";
 import { lowerGroup, lowerIndex } from "./lower-group.js";
-import { checkImages, type ImageFacts } from "./image-checks.js";
+import { checkImages, checkReferences, type NamedFacts } from "./image-checks.js";
+import { imagesInOrder } from "./image-order.js";
+import { checkRules } from "./lower-dockerfile-rules.js";
+import { lowerBase } from "./lower-base.js";
+import { tableOf } from "./lower-packages.js";
 import { lowerImage } from "./lower-image.js";
 import { lowerSource, lowerToolchain } from "./lower-source.js";
 import { lowerTests } from "./lower-test.js";
-import { readCell, type Lowering } from "./lowering.js";
+import { readCell, type KnownResults, type Lowering } from "./lowering.js";
 import { cellsOf, unknownCells, type CellSet } from "./matrix.js";
 import { bodyOf } from "./merge.js";
 import { declareTargets, readProject } from "./project.js";
 import { schemaOf } from "./schema.js";
 import { Scope, type Declared } from "./scope.js";
-import { Budget, type Session } from "./session.js";
+import { Budget, type Cell, type Session } from "./session.js";
 import { Expander, producedKind } from "./templates.js";
 import { parameterType } from "./types.js";
 
@@ -43,25 +47,6 @@ export interface AnalyzeOptions {
   readonly known?: KnownResults;
 }
 
-/**
- * Results that decide what the graph looks like. What is asked for and not known makes a node that
- * awaits it, and is in the analysis's `unknown`.
- */
-export interface KnownResults {
-  /** The text of a `dockerfile` node. */
-  dockerfile(address: Address): string | undefined;
-  /** The names that a `debian-index` node found. */
-  packageNames(address: Address): PackageNames | undefined;
-}
-
-/** The packages of an index, by name. */
-export interface PackageNames {
-  /** Whether a package of the name exists, or one provides it. */
-  has(name: string): boolean;
-  /** Names that someone who asked for `name` may have meant, best first. */
-  near(name: string): readonly string[];
-}
-
 export interface Analysis {
   /** Absent when there is any error. */
   readonly graph: BuildGraph | undefined;
@@ -74,7 +59,16 @@ export interface Analysis {
 }
 
 /** The kinds that make nodes, in the order in which one builds on another. */
-const NODE_KINDS = ["source", "toolchain", "component", "image", "index", "group"] as const;
+const NODE_KINDS = [
+  "source",
+  "toolchain",
+  "component",
+  "base",
+  "packages",
+  "image",
+  "index",
+  "group",
+] as const;
 
 /** Analyzes a project. Pure but for `reader`; never throws for anything a recipe says. */
 export function analyze(options: AnalyzeOptions): Analysis {
@@ -112,9 +106,15 @@ export function analyze(options: AnalyzeOptions): Analysis {
     programs: new Map(),
     tests: new Map(),
     notes: [],
+    tables: new Map(),
+    dockerfiles: new Map(),
+    rules: new Map(),
+    known: options.known,
+    unknown: new Set(),
     severalTargets: project.targets.length > 1,
   };
-  lowerAll(sets, lowering);
+  lowerAll(lowering);
+  checkRules(lowering);
   // Lowering stops at a node's first fault; what it did not reach is looked at once more.
   if (findings.hasErrors) for (const set of sets.values()) sweep(set, session);
   const { order, cycles } = orderNodes(lowering.emitter.nodes);
@@ -144,7 +144,7 @@ export function analyze(options: AnalyzeOptions): Analysis {
     },
     diagnostics,
     notes: lowering.notes,
-    unknown: [],
+    unknown: [...lowering.unknown],
   };
 }
 
@@ -205,66 +205,43 @@ function sweep(set: CellSet, session: Session): void {
   for (const cell of set.cells.values()) readCell(cell, set, session).readAll();
 }
 
-function lowerAll(sets: ReadonlyMap<string, CellSet>, lowering: Lowering): void {
-  const { session, emitter } = lowering;
-  const images: ImageFacts[] = [];
-  const indexes: { readonly reference: string; readonly set: CellSet }[] = [];
+function lowerAll(lowering: Lowering): void {
+  const { sets, session } = lowering;
+  const bases: NamedFacts[] = [];
+  const indexes: { readonly reference: string; readonly cell: Cell }[] = [];
   for (const set of sets.values()) {
-    const { declared } = set;
-    switch (declared.kind) {
-      case "source":
-      case "toolchain":
-        for (const cell of set.cells.values()) {
-          const reader = readCell(cell, set, session);
-          const definition =
-            declared.kind === "toolchain" ? lowerToolchain(reader) : lowerSource(reader);
-          if (definition === undefined) continue;
-          emitter.emit(
-            cell.address,
-            "kind" in definition ? definition : { kind: "source", origin: definition },
-            new Needs(),
-            declared.at,
-            declared.declaration.doc,
-          );
-        }
-        break;
-      case "component":
-        lowerComponent(set, lowering);
-        for (const cell of set.cells.values()) lowerTests(cell, set, lowering);
-        break;
-      case "image":
-        images.push(...lowerImage(set, lowering));
-        break;
-      case "index": {
-        const index = lowerIndex(set, lowering);
-        if (index !== undefined) indexes.push({ reference: index.reference, set });
-        break;
-      }
-      case "group":
-        lowerGroup(set, lowering);
-        break;
-      default:
-        // Projects, targets and templates make no nodes and have no cells.
-        break;
-    }
+    const { kind } = set.declared;
+    if (kind === "source" || kind === "toolchain") lowerOrigin(set, lowering);
+    else if (kind === "component") {
+      lowerComponent(set, lowering);
+      for (const cell of set.cells.values()) lowerTests(cell, set, lowering);
+    } else if (kind === "base") bases.push(...lowerBase(set, lowering));
+    else if (kind === "packages") tableOf(set.declared, lowering);
+  }
+  const images = imagesInOrder(lowering)
+    .map(({ cell, set }) => lowerImage(cell, set, lowering))
+    .filter((facts) => facts !== undefined);
+  for (const set of sets.values()) {
+    const index = set.declared.kind === "index" ? lowerIndex(set, lowering) : undefined;
+    if (index !== undefined) indexes.push(index);
+    if (set.declared.kind === "group") lowerGroup(set, lowering);
   }
   checkImages(images, session);
-  // An image and an index share one table of names.
-  for (const { reference, set } of indexes) {
-    const image = images.find((candidate) => candidate.reference === reference);
-    const twin = indexes.find(
-      (candidate) => candidate.reference === reference && candidate.set !== set,
-    );
-    const other = image === undefined ? twin?.set.declared.at : image.at;
-    if (other === undefined) continue;
-    session.findings.error(
-      "KM0310",
-      set.declared.at,
-      `index.${set.declared.name} and ${image?.cell.address ?? `index.${twin?.set.declared.name}`} are both "${reference}"`,
-      {
-        notes: [{ message: "the other is named here", at: other }],
-        help: "give one of them another name or tag",
-      },
+  checkReferences([...bases, ...images], indexes, session);
+}
+
+function lowerOrigin(set: CellSet, { session, emitter }: Lowering): void {
+  const { declared } = set;
+  for (const cell of set.cells.values()) {
+    const reader = readCell(cell, set, session);
+    const definition = declared.kind === "toolchain" ? lowerToolchain(reader) : lowerSource(reader);
+    if (definition === undefined) continue;
+    emitter.emit(
+      cell.address,
+      "kind" in definition ? definition : { kind: "source", origin: definition },
+      new Needs(),
+      declared.at,
+      declared.declaration.doc,
     );
   }
 }

@@ -74,6 +74,22 @@ export const ANALYSIS_CODES = {
   KM0341: "A test that reaches beyond the loopback interface",
   KM0342: "A service that the test does not declare",
   KM0343: "A test without exactly one form of steps",
+  KM0350: "A package that the archive does not have",
+  KM0351: "A name that no Debian package can have",
+  KM0352: "A package that the table does not map",
+  KM0353: "A package that the table denies",
+  KM0354: "Packages without a Debian base to install them on",
+  KM0355: "A suite that the architecture is not part of",
+  KM0356: "A table of packages for another archive",
+  KM0360: "A rule for a Dockerfile that never holds",
+  KM0361: "An image in a Dockerfile that no rule covers",
+  KM0362: "An install in a Dockerfile that no rule covers",
+  KM0363: "A URL in a Dockerfile that no rule covers",
+  KM0364: "An instruction that Docker does not know and no rule drops",
+  KM0365: "An instruction that kmips does not carry out",
+  KM0366: "A Dockerfile that Docker would refuse",
+  KM0367: "A stage that its component cannot stand for",
+  KM0357: "A step with nothing to run in",
 } as const;
 
 export type AnalysisCode = keyof typeof ANALYSIS_CODES;

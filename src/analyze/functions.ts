@@ -128,6 +128,14 @@ const FUNCTIONS: ReadonlyMap<string, LanguageFunction> = new Map<string, Languag
     },
   ],
   [
+    "deny",
+    {
+      doc: "Refuses a package, saying why.",
+      parameters: [{ name: "why", type: str }],
+      make: ({ why }, at) => ({ type: "denial", why: textOf(why), at }),
+    },
+  ],
+  [
     "tcp",
     {
       doc: "Ready when the port accepts connections.",

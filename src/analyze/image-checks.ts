@@ -6,39 +6,53 @@ import type { Address, ImageUser } from "../model/node.js";
 import type { Cell, Session } from "./session.js";
 import { didYouMean } from "./types.js";
 
-/** What later checks of all images want to know of one. */
-export interface ImageFacts {
+/** What has a name and tag in the store: an image or a base. */
+export interface NamedFacts {
   readonly cell: Cell;
-  /** Absent: scratch. */
-  readonly base: Address | undefined;
-  readonly users: readonly ImageUser[];
-  readonly runAs: { readonly text: string; readonly at: Location } | undefined;
   readonly reference: string;
   /** Where the name or the declaration stands, for a second image of the same reference. */
   readonly at: Location;
 }
 
-/** Checks over all images: references are unique, and `run_as` names a user of the image or its bases. */
+/** What later checks of all images want to know of one. */
+export interface ImageFacts extends NamedFacts {
+  /** Absent: scratch. */
+  readonly base: Address | undefined;
+  readonly users: readonly ImageUser[];
+  readonly runAs: { readonly text: string; readonly at: Location } | undefined;
+}
+
+/** Checks that `run_as` names a user of the image or of the images below it, as far as known. */
 export function checkImages(images: readonly ImageFacts[], session: Session): void {
-  const byReference = new Map<string, ImageFacts>();
   const byAddress = new Map<Address, ImageFacts>(
     images.map((image) => [image.cell.address, image]),
   );
-  for (const image of images) {
-    const first = byReference.get(image.reference);
-    if (first === undefined) byReference.set(image.reference, image);
-    else {
-      session.findings.error(
-        "KM0310",
-        image.at,
-        `${image.cell.address} and ${first.cell.address} are both "${image.reference}"`,
-        {
-          notes: [{ message: `${first.cell.address} is named here`, at: first.at }],
-          help: "give one of them another name, version or tag",
-        },
-      );
+  for (const image of images) checkUser(image, byAddress, session);
+}
+
+/** Checks that no two images, bases or indexes have one name and tag: they share one table of names. */
+export function checkReferences(
+  named: readonly NamedFacts[],
+  indexes: readonly { readonly reference: string; readonly cell: Cell }[],
+  session: Session,
+): void {
+  const first = new Map<string, { readonly cell: Cell; readonly at: Location }>();
+  const all = [...named, ...indexes.map((index) => ({ ...index, at: index.cell.declared.at }))];
+  for (const { cell, reference, at } of all) {
+    const other = first.get(reference);
+    if (other === undefined) {
+      first.set(reference, { cell, at });
+      continue;
     }
-    checkUser(image, byAddress, session);
+    session.findings.error(
+      "KM0310",
+      at,
+      `${cell.address} and ${other.cell.address} are both "${reference}"`,
+      {
+        notes: [{ message: `${other.cell.address} is named here`, at: other.at }],
+        help: "give one of them another name, version or tag",
+      },
+    );
   }
 }
 

@@ -10,31 +10,37 @@ import type { Address, GraphNode, ImageConfig, ImageDefinition, ImageUser } from
 /** `nodes` (dependencies first) with every image's configuration complete. */
 export function inheritConfigs(nodes: ReadonlyMap<Address, GraphNode>): Map<Address, GraphNode> {
   const complete = new Map<Address, GraphNode>();
-  const users = new Map<Address, readonly ImageUser[]>();
+  const inherited = new Map<Address, Inherited>();
   for (const [address, node] of nodes) {
     const { definition } = node;
-    if (definition.kind !== "image") {
-      complete.set(address, node);
-      continue;
+    complete.set(address, node);
+    if (definition.kind === "base")
+      inherited.set(address, { config: definition.config, users: [] });
+    else if (definition.kind === "install" || definition.kind === "run") {
+      const below = inherited.get(definition.base);
+      if (below !== undefined) inherited.set(address, below);
+    } else if (definition.kind === "image") {
+      const below = definition.base === undefined ? undefined : inherited.get(definition.base);
+      const users = mergeUsers(below?.users ?? [], definition.users);
+      const config =
+        below === undefined ? definition.config : mergeConfigs(below.config, definition.config);
+      inherited.set(address, { config, users });
+      if (below === undefined) continue;
+      const whole: ImageDefinition = {
+        ...definition,
+        config,
+        users: definition.users.length === 0 ? [] : users,
+      };
+      complete.set(address, { ...node, definition: whole });
     }
-    const base =
-      definition.base === undefined ? undefined : complete.get(definition.base)?.definition;
-    if (base?.kind !== "image") {
-      users.set(address, definition.users);
-      complete.set(address, node);
-      continue;
-    }
-    const inherited = users.get(definition.base as Address) ?? [];
-    const merged = mergeUsers(inherited, definition.users);
-    users.set(address, merged);
-    const whole: ImageDefinition = {
-      ...definition,
-      config: mergeConfigs(base.config, definition.config),
-      users: definition.users.length === 0 ? [] : merged,
-    };
-    complete.set(address, { ...node, definition: whole });
   }
   return complete;
+}
+
+/** What stands on a node takes from it. */
+interface Inherited {
+  readonly config: ImageConfig;
+  readonly users: readonly ImageUser[];
 }
 
 function mergeUsers(

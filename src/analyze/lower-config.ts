@@ -1,7 +1,7 @@
 /**
  * The configuration of an image: ports, volumes, environment, signals.
  */
-import type { ImageConfig } from "../model/node.js";
+import type { Budget, ImageConfig } from "../model/node.js";
 import type { BodyReader } from "./body.js";
 import { isImagePath } from "./paths.js";
 import { SIGNALS } from "./schema-blocks.js";
@@ -107,3 +107,27 @@ export function readEnvironment(reader: BodyReader): Record<string, string> | un
   }
   return failed ? undefined : reader.textMap("env");
 }
+
+/** The limits of a `budget` block. */
+export function readBudget(reader: BodyReader): Budget | undefined {
+  const block = reader.block("budget");
+  if (block === undefined) return undefined;
+  const fields = reader.inside(block);
+  const sizeBytes = fields.number("size");
+  const emulatedMs = fields.number("emulated");
+  if (fields.failed) reader.failed = true;
+  return {
+    ...(sizeBytes !== undefined && { sizeBytes }),
+    ...(emulatedMs !== undefined && { emulatedMs }),
+  };
+}
+
+/** The configuration of a step on the way to an image: nothing of its own. */
+export const NO_CONFIG: ImageConfig = {
+  entrypoint: [],
+  cmd: [],
+  env: {},
+  labels: {},
+  ports: [],
+  volumes: [],
+};

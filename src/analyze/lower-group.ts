@@ -1,10 +1,10 @@
 /**
  * Indexes and groups: names over the cells of other nodes.
  */
-import type { Address, GraphNode, ImageDefinition } from "../model/node.js";
-import { platformName } from "../model/platform.js";
+import type { Address, GraphNode } from "../model/node.js";
+import { platformName, type Platform } from "../model/platform.js";
 import { Needs } from "./emit.js";
-import { readName, readTag } from "./lower-image.js";
+import { readName, readTag } from "./reference.js";
 import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
 import { resolveAll } from "./resolve.js";
@@ -53,7 +53,8 @@ export function lowerIndex(
       byPlatform.set(platform, { address: used.address, at: item.at });
       needs.add(used.address, item.at);
       const definition = emitter.nodes.get(used.address)?.node.definition;
-      if (definition?.kind === "image") tags.add(tagOf(definition));
+      if (definition?.kind === "image" && definition.reference !== undefined)
+        tags.add(tagOf(definition.reference, definition.platform));
     }
   }
   const name = readName(reader, session);
@@ -71,9 +72,9 @@ export function lowerIndex(
 }
 
 /** The tag without the platform's suffix. */
-function tagOf(image: ImageDefinition): string {
-  const tag = image.reference.slice(image.reference.lastIndexOf(":") + 1);
-  return tag.replace(new RegExp(`-${image.platform.arch}(-v\\d+)?(-softfloat)?$`), "");
+function tagOf(reference: string, platform: Platform): string {
+  const tag = reference.slice(reference.lastIndexOf(":") + 1);
+  return tag.replace(new RegExp(`-${platform.arch}(-v\\d+)?(-softfloat)?$`), "");
 }
 
 /** Emits a group: every cell of its members, with their tests. */

@@ -1,8 +1,7 @@
 /**
  * Images: files, directories, users, configuration, name and tag.
  */
-import type { Address, ImageDefinition, ImageDirectory, ImageUser } from "../model/node.js";
-import type { Platform } from "../model/platform.js";
+import type { ImageDefinition, ImageDirectory, ImageUser } from "../model/node.js";
 import type { BodyReader } from "./body.js";
 import { Needs } from "./emit.js";
 import { isId, isMode, lowerFiles, takePath, type TakenPaths } from "./lower-files.js";
@@ -10,32 +9,23 @@ import { lowerTests } from "./lower-test.js";
 import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
 import type { ImageFacts } from "./image-checks.js";
-import { lowerConfig } from "./lower-config.js";
+import { lowerConfig, readBudget } from "./lower-config.js";
+import { lowerDockerfile, readDockerfile } from "./lower-dockerfile.js";
+import { lowerSteps, readSteps } from "./lower-image-steps.js";
+import type { StepBase } from "./lower-steps.js";
+import { imageReference, readName, readTag } from "./reference.js";
 import { isImagePath } from "./paths.js";
 import { resolveOne, samePlatform } from "./resolve.js";
-import type { Cell, Session } from "./session.js";
+import type { Cell } from "./session.js";
 
-const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-
-/** Emits the images of a declaration and their tests; returns what is known of each. */
-export function lowerImage(set: CellSet, lowering: Lowering): ImageFacts[] {
-  const facts: ImageFacts[] = [];
-  const hasTargetAxis = set.axes.some((axis) => axis.name === "target");
-  for (const cell of set.cells.values()) {
-    const fact = lowerCell(cell, set, hasTargetAxis, lowering);
-    if (fact !== undefined) facts.push(fact);
-    lowerTests(cell, set, lowering);
-  }
-  return facts;
+/** Emits the image of a cell and its tests; returns what is known of it. */
+export function lowerImage(cell: Cell, set: CellSet, lowering: Lowering): ImageFacts | undefined {
+  const fact = lowerCell(cell, set, lowering);
+  lowerTests(cell, set, lowering);
+  return fact;
 }
 
-function lowerCell(
-  cell: Cell,
-  set: CellSet,
-  hasTargetAxis: boolean,
-  lowering: Lowering,
-): ImageFacts | undefined {
+function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): ImageFacts | undefined {
   const { session, emitter, sets } = lowering;
   const reader = readCell(cell, set, session);
   const needs = new Needs();
@@ -44,17 +34,20 @@ function lowerCell(
   const tag = readTag(reader, session);
   let failed = platform === undefined || name === undefined || tag === undefined;
   const from = reader.reference("from");
-  let base: Address | undefined;
+  if (!goesTogether(reader)) failed = true;
+  let base: StepBase | undefined;
   if (from !== undefined) {
     const used = resolveOne(from, cell, sets, session);
     if (used === undefined || !samePlatform(from, used, cell, session)) failed = true;
-    else base = needs.add(used.address, from.at);
+    else base = { address: used.address, at: from.at };
   }
   const taken: TakenPaths = new Map();
   const directories = lowerDirectories(reader, taken, lowering);
-  const files = lowerFiles(reader, taken, needs, lowering);
+  const overlay = reader.has("dockerfile") ? [] : undefined;
+  const files = lowerFiles(reader, taken, needs, lowering, overlay);
   const users = lowerUsers(reader, lowering);
   const config = lowerConfig(reader, session);
+  const budget = readBudget(reader);
   const runAs = reader.value("run_as");
   if (
     failed ||
@@ -64,25 +57,55 @@ function lowerCell(
     users === undefined ||
     config === undefined ||
     platform === undefined
-  )
+  ) {
+    // What the steps ask for has faults of its own to tell.
+    readSteps(reader);
+    if (overlay !== undefined) readDockerfile(reader);
     return undefined;
-  const several = lowering.severalTargets || hasTargetAxis;
-  const reference = `${name}:${tag}${several ? `-${platformSuffix(platform)}` : ""}`;
+  }
+  const content = { files, directories, users };
+  const epoch = session.project?.epoch ?? 0;
+  if (overlay !== undefined) {
+    const built = lowerDockerfile(
+      reader,
+      { address: cell.address, platform, epoch },
+      overlay,
+      lowering,
+    );
+    if (built === undefined) {
+      readSteps(reader);
+      return undefined;
+    }
+    base = built.base;
+  }
+  const steps = lowerSteps(
+    reader,
+    { platform, epoch, base, content, contentNeeds: needs },
+    lowering,
+  );
+  if (steps === undefined) return undefined;
+  const reference = imageReference(name as string, tag as string, platform, set, lowering);
   const definition: ImageDefinition = {
     kind: "image",
-    ...(base !== undefined && { base }),
-    files,
-    directories,
-    users,
+    ...(steps.base !== undefined && { base: steps.base.address }),
+    ...(steps.awaits !== undefined && { awaits: steps.awaits }),
+    ...steps.content,
     config: { ...config, ...(runAs?.type === "str" && { user: runAs.text }) },
     reference,
+    ...(budget !== undefined && { budget }),
     platform,
-    epoch: session.project?.epoch ?? 0,
+    epoch,
   };
-  emitter.emit(cell.address, definition, needs, set.declared.at, set.declared.declaration.doc);
+  emitter.emit(
+    cell.address,
+    definition,
+    steps.needs,
+    set.declared.at,
+    set.declared.declaration.doc,
+  );
   return {
     cell,
-    base,
+    base: base?.address,
     users,
     runAs: runAs?.type === "str" ? { text: runAs.text, at: runAs.at } : undefined,
     reference,
@@ -90,59 +113,27 @@ function lowerCell(
   };
 }
 
-/** `mips64le`, and what sets it apart from the architecture's usual platform. */
-function platformSuffix(platform: Platform): string {
-  const variant =
-    platform.variant === undefined || platform.variant === "v8" ? "" : `-${platform.variant}`;
-  return `${platform.arch}${variant}${platform.float === "softfloat" ? "-softfloat" : ""}`;
-}
-
-/** The name of an image or index: its attribute, else the label. */
-export function readName(reader: BodyReader, session: Session): string | undefined {
-  const value = reader.value("name");
-  if (reader.has("name") && value === undefined) return undefined;
-  const name = value?.type === "str" ? value.text : reader.cell.declared.name;
-  if (NAME.test(name)) return name;
-  const at = value?.at ?? reader.cell.declared.at;
-  const colon = name.includes(":");
-  session.findings.error("KM0311", at, `"${name}" is not an image name`, {
-    help: colon
-      ? "write the tag as tag = …"
-      : value === undefined
-        ? `add: name = "${name.toLowerCase().replace(/[^a-z0-9]+/g, "-")}"`
-        : "use lower-case letters, digits, - . _ and /",
+/** Whether the declaration says in one way only what the image stands on; reports why not. */
+function goesTogether(reader: BodyReader): boolean {
+  const { findings } = reader.session;
+  const block = reader.block("rewrite");
+  if (reader.has("from") && reader.has("dockerfile")) {
+    findings.error(
+      "KM0204",
+      reader.at("from"),
+      `${reader.cell.address} has "from" and "dockerfile", wanted one of them`,
+      {
+        help: "say what stands for the Dockerfile's FROM in rewrite { from = { … } }",
+        notes: [{ message: '"dockerfile" is here', at: reader.at("dockerfile") }],
+      },
+    );
+    return false;
+  }
+  if (block === undefined || reader.has("dockerfile")) return true;
+  findings.error("KM0205", block.at, '"rewrite" only goes with "dockerfile"', {
+    help: 'remove it, or add dockerfile = source.NAME / "Dockerfile"',
   });
-  return undefined;
-}
-
-/** The tag: its attribute, else the version without the v, else `latest`. */
-export function readTag(
-  reader: BodyReader,
-  session: Session,
-  fallback = "latest",
-): string | undefined {
-  const value = reader.value("tag");
-  const version = reader.cell.version();
-  if (value === undefined && (reader.has("tag") || version?.type === "poison")) return undefined;
-  const tag =
-    value?.type === "str"
-      ? value.text
-      : version?.type === "version"
-        ? version.text.replace(/^v/, "")
-        : fallback;
-  // A platform's suffix must fit as well.
-  if (TAG.test(tag) && tag.length <= 100) return tag;
-  session.findings.error(
-    "KM0311",
-    value?.at ?? version?.at ?? reader.cell.declared.at,
-    `"${tag}" is not a tag`,
-    {
-      help: tag.includes("+")
-        ? `add: tag = "${tag.replace(/\+/g, "-")}"`
-        : "use at most 100 letters, digits, _ . and -",
-    },
-  );
-  return undefined;
+  return false;
 }
 
 function lowerDirectories(

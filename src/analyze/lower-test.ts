@@ -54,7 +54,7 @@ export function lowerTests(cell: Cell, set: CellSet, lowering: Lowering): void {
 }
 
 /** The label in an address: lower-case letters and digits with single dashes. */
-function slugOf(label: string): string {
+export function slugOf(label: string): string {
   return label
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")

@@ -53,6 +53,7 @@ export function cellsOf(
   const name = `${declared.kind}.${declared.name}`;
   const takesTarget =
     declared.kind === "component" ||
+    declared.kind === "base" ||
     declared.kind === "image" ||
     (declared.kind === "toolchain" && body.attributes.has("cc"));
   const block = body.blocks.find((candidate) => candidate.keyword === "matrix");

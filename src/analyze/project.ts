@@ -99,9 +99,7 @@ export function readProject(
   expander: Expander,
   session: Session,
 ): ProjectFacts {
-  const own = session.scope.projects.filter(
-    ({ unit }) => entry.includes(unit.path) && !unit.shipped,
-  );
+  const own = session.scope.projects.filter(({ unit }) => entry.includes(unit.path));
   const [declared, ...others] = own;
   for (const other of others) {
     session.findings.error("KM0301", other.at, "Duplicate project block", {

@@ -2,18 +2,9 @@
  * What every kind of declaration may contain: one table for checking, did-you-mean, defaults, the
  * reference and completion.
  */
-import {
-  C,
-  DIRECTORY,
-  FILES,
-  GO,
-  GOMOD,
-  MATRIX,
-  PATCHES,
-  TEST,
-  USER,
-  WHEN,
-} from "./schema-blocks.js";
+import { C, DIRECTORY, GO, GOMOD, MATRIX, PATCHES, TEST, USER, WHEN } from "./schema-blocks.js";
+import { BASE, IMAGE_BLOCKS, INSTALL, PACKAGES } from "./schema-debian.js";
+import { DOCKERFILE, REWRITE } from "./schema-dockerfile.js";
 import { attribute, type BodySchema, type KindSchema } from "./schema-types.js";
 import { describeType, list, map, names, ref, str, union } from "./types.js";
 
@@ -108,14 +99,18 @@ const SCHEMAS: readonly KindSchema[] = [
     ],
     blocks: [MATRIX, PATCHES, GOMOD, GO, C, TEST],
   },
+  BASE,
+  PACKAGES,
   {
     kind: "image",
     doc: "An OCI image.",
     attributes: [
       WHEN,
-      attribute("from", union(names("scratch"), ref("image")), "The image it stands on.", {
+      attribute("from", union(names("scratch"), ref("base", "image")), "What it stands on.", {
         fallback: "scratch",
       }),
+      ...DOCKERFILE,
+      ...INSTALL,
       attribute("name", str, "The image's name.", { fallback: "the label" }),
       attribute("version", { t: "Version" }, "The image's version; its tag is this without the v."),
       attribute("tag", str, "The tag.", { fallback: "the version, else latest" }),
@@ -131,7 +126,7 @@ const SCHEMAS: readonly KindSchema[] = [
       attribute("volumes", list(str), "Absolute paths of volumes.", { fallback: "[]" }),
       attribute("stop_signal", str, "The signal that stops it, such as SIGTERM."),
     ],
-    blocks: [MATRIX, FILES, DIRECTORY, USER, TEST],
+    blocks: [MATRIX, REWRITE, ...IMAGE_BLOCKS, DIRECTORY, USER, TEST],
   },
   {
     kind: "index",
@@ -152,7 +147,7 @@ const SCHEMAS: readonly KindSchema[] = [
     attributes: [
       attribute(
         "members",
-        list(ref("source", "toolchain", "component", "image", "index", "group")),
+        list(ref("source", "toolchain", "component", "base", "image", "index", "group")),
         "The nodes.",
         { required: true },
       ),

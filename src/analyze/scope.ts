@@ -39,6 +39,8 @@ export const ROOTS: ReadonlySet<string> = new Set([
   "source",
   "toolchain",
   "component",
+  "base",
+  "packages",
   "image",
   "index",
   "group",
@@ -100,7 +102,7 @@ export class Scope {
         this.#faulty.add(declaration);
     }
     const pattern =
-      /^(target|source|toolchain|template|component|image|index|group)[ \t]+([A-Za-z_][\w-]*)/gm;
+      /^(target|source|toolchain|template|component|base|packages|image|index|group)[ \t]+([A-Za-z_][\w-]*)/gm;
     for (const match of unit.file.text.matchAll(pattern))
       this.#broken.add(`${match[1]}.${match[2]}`);
   }

@@ -12,7 +12,7 @@ export interface Selection {
 }
 
 /** A bare name means the first of these kinds that has it. */
-const BARE_KINDS = ["image", "group", "index", "component", "source", "toolchain"] as const;
+const BARE_KINDS = ["image", "group", "index", "base", "component", "source", "toolchain"] as const;
 
 /**
  * The addresses that `patterns` mean: an exact address, an address without axes (all cells), a glob

@@ -29,7 +29,11 @@ export type ScalarName =
   | "Module"
   | "Content"
   | "Artifact"
+  | "Tree"
   | "Readiness"
+  | "Denial"
+  /** A bare name, or a Str where it has other characters than names may. */
+  | "Name"
   | "Any";
 
 export const str: Type = { t: "Str" };
@@ -82,6 +86,8 @@ const PARAMETER_TYPES: ReadonlyMap<string, Type> = new Map<string, Type>([
   ["Source", ref("source")],
   ["Toolchain", ref("toolchain")],
   ["Component", ref("component")],
+  ["Base", ref("base")],
+  ["Packages", ref("packages")],
   ["Image", ref("image")],
 ]);
 export const PARAMETER_TYPE_NAMES: readonly string[] = [
@@ -94,6 +100,8 @@ const REFERENCE_KINDS: readonly string[] = [
   "source",
   "toolchain",
   "component",
+  "base",
+  "packages",
   "image",
   "index",
   "group",

@@ -45,6 +45,8 @@ export type Value =
   /** A file of this machine beside the recipe; `text` as written, resolved against `at`'s file. */
   | { readonly type: "local"; readonly text: string; readonly at: Location }
   | ContentValue
+  /** Why a package must not be asked for. */
+  | { readonly type: "denial"; readonly why: string; readonly at: Location }
   | { readonly type: "readiness"; readonly ready: Readiness; readonly at: Location };
 
 export interface ListValue {
@@ -97,6 +99,17 @@ export interface ContentValue {
       }
     | { readonly form: "link"; readonly target: string };
   readonly at: Location;
+}
+
+/** A place in a source's tree. */
+export type TreeContent = Extract<ContentValue["content"], { form: "tree" }>;
+
+/** The place in a tree that a value names: `source.x`, `component.x`, or one with a path. */
+export function treeOf(value: Value): TreeContent | undefined {
+  if (value.type === "content") return value.content.form === "tree" ? value.content : undefined;
+  if (value.type !== "reference" || value.program !== undefined) return undefined;
+  if (value.kind !== "source" && value.kind !== "component") return undefined;
+  return { form: "tree", source: value, path: "", pathAt: value.at };
 }
 
 /** The type of a value as diagnostics call it. */
@@ -164,6 +177,8 @@ function showWhole(value: Value): string {
       return `local("${value.text}")`;
     case "content":
       return `${value.content.form}(…)`;
+    case "denial":
+      return `deny(${JSON.stringify(value.why)})`;
     case "readiness":
       return `${value.ready.type}(…)`;
     case "poison":

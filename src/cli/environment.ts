@@ -26,6 +26,7 @@ export interface GlobalOptions {
   readonly progress?: string;
   readonly color?: string;
   readonly durable?: boolean;
+  readonly offline?: boolean;
 }
 
 export interface Streams {

@@ -18,6 +18,7 @@ import { makeEnvironment, makeStreams, type GlobalOptions } from "./environment.
 
 export interface GcFlags {
   readonly plan?: boolean;
+  readonly vault?: boolean;
   readonly maxSize?: string;
   readonly olderThan?: string;
   readonly grace?: string;
@@ -34,6 +35,7 @@ export async function runGc(globals: GlobalOptions, flags: GcFlags): Promise<Exi
   try {
     const plan = await collectGarbage(workspace, {
       dryRun: flags.plan ?? false,
+      vault: flags.vault ?? false,
       olderThanMs: parseDuration(flags.olderThan ?? "30d", "--older-than"),
       ...(flags.maxSize === undefined ? {} : { maxBytes: parseSize(flags.maxSize, "--max-size") }),
       ...(flags.grace === undefined ? {} : { graceMs: parseDuration(flags.grace, "--grace") }),

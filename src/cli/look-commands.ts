@@ -5,6 +5,7 @@ import {
   exportImages,
   formatFiles,
   graphText,
+  isExportable,
   keyDocument,
   listImages,
   nodeLog,
@@ -14,7 +15,7 @@ import {
   RecipeErrors,
   selectNode,
   selectNodes,
-  updateLock,
+  type Project,
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
@@ -94,19 +95,32 @@ export async function runDiff(
 
 export async function runCheck(globals: GlobalOptions): Promise<ExitCode> {
   const streams = makeStreams(globals);
-  const project = openProject(makeEnvironment(globals, () => undefined));
+  const project = await checkedProject(globals, streams);
   if (globals.json === true) {
     streams.out(
-      `${JSON.stringify({ diagnostics: diagnosticsAsData(project.diagnostics), nodes: project.graph.nodes.size })}\n`,
+      `${JSON.stringify({ diagnostics: diagnosticsAsData(project.diagnostics), nodes: project.graph.nodes.size, unknown: project.unknown })}\n`,
     );
     return EXIT.ok;
   }
   if (project.diagnostics.length > 0)
     streams.err(renderDiagnostics(project.diagnostics, streams.errPaint));
+  const open =
+    project.unknown.length === 0
+      ? ""
+      : `; ${project.unknown.join(", ")} must run before everything can be checked`;
   streams.out(
-    `${project.graph.recipes.length} recipes, ${project.graph.nodes.size} nodes, no errors\n`,
+    `${project.graph.recipes.length} recipes, ${project.graph.nodes.size} nodes, no errors${open}\n`,
   );
   return EXIT.ok;
+}
+
+/** The project, checked with what earlier builds found out where that matters. */
+async function checkedProject(globals: GlobalOptions, streams: Streams): Promise<Project> {
+  const project = openProject(makeEnvironment(globals, () => undefined));
+  if (project.unknown.length === 0) return project;
+  const workspace = await openFor(globals, undefined, streams);
+  await workspace.store.close();
+  return workspace;
 }
 
 export async function runFmt(
@@ -240,8 +254,8 @@ export async function runExport(
   flags: ExportFlags,
 ): Promise<ExitCode> {
   return withWorkspace(globals, async (workspace) => {
-    const images = selectNodes(workspace.graph, patterns).filter(
-      (address) => workspace.graph.nodes.get(address)?.definition.kind === "image",
+    const images = selectNodes(workspace.graph, patterns).filter((address) =>
+      isExportable(workspace.graph.nodes.get(address)?.definition),
     );
     const level = flags.compress;
     await exportImages(
@@ -271,25 +285,5 @@ export async function runPush(
     );
     streams.err(printable(output));
     return ok ? EXIT.ok : EXIT.network;
-  });
-}
-
-export async function runUpdate(
-  globals: GlobalOptions,
-  patterns: readonly string[],
-): Promise<ExitCode> {
-  return withWorkspace(globals, (workspace, streams) => {
-    const wanted = query(workspace.graph, {
-      selection: selectNodes(workspace.graph, patterns),
-      relation: "dependencies",
-    });
-    const { changed, unbuilt } = updateLock(workspace, wanted);
-    if (globals.json === true) streams.out(`${JSON.stringify({ changed, unbuilt })}\n`);
-    else {
-      streams.out(changed.map((line) => `+ ${line}\n`).join(""));
-      if (unbuilt.length > 0) streams.err(`not built, so not recorded: ${unbuilt.join(", ")}\n`);
-      streams.err(`${changed.length} facts changed in kmips.lock\n`);
-    }
-    return EXIT.ok;
   });
 }

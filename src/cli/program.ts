@@ -28,12 +28,20 @@ import {
   runLog,
   runPush,
   runQuery,
-  runUpdate,
   type ExportFlags,
   type FmtFlags,
   type GraphFlags,
   type QueryFlags,
 } from "./look-commands.js";
+
+import {
+  runSlow,
+  runUpdate,
+  runVault,
+  type SlowFlags,
+  type UpdateFlags,
+  type VaultFlags,
+} from "./upkeep-commands.js";
 
 export type ExitSetter = (code: ExitCode) => void;
 
@@ -58,6 +66,7 @@ export function makeProgram(exit: ExitSetter): Command {
     .option("--json", "print results as JSON")
     .option("--progress <mode>", "auto, tty, plain, json or quiet (env KMIPS_PROGRESS)")
     .option("--color <when>", "auto, always or never (env NO_COLOR, FORCE_COLOR, CLICOLOR)")
+    .option("--offline", "fetch nothing: everything comes from the store")
     .option("--no-durable", "skip fsync: a power cut may cost rebuilds, never a wrong result")
     .helpOption("-h, --help", "print help")
     .configureHelp({ showGlobalOptions: true })
@@ -99,6 +108,10 @@ export function makeProgram(exit: ExitSetter): Command {
     .option("--expect-cached", "run nothing; exit 10 with the reason if anything would run")
     .option("--force", "run the named nodes even when they are cached")
     .option("--offline", "fetch nothing")
+    .option(
+      "--builder <name>",
+      "the buildx builder that runs RUN steps (env KMIPS_BUILDER; default: one that answers, else a private one)",
+    )
     .action(async (nodes: string[], options: BuildFlags) =>
       exit(await runBuild(globals(), nodes, options)),
     );
@@ -225,9 +238,37 @@ export function makeProgram(exit: ExitSetter): Command {
     exit(await runPush(globals(), image, destination)),
   );
 
-  command("update [nodes...]", "record in kmips.lock what the last build fetched", [
-    "kmips update component.etcd",
-  ]).action(async (nodes: string[]) => exit(await runUpdate(globals(), nodes)));
+  command(
+    "update [nodes...]",
+    "move the facts of kmips.lock, and say what would be rebuilt, before it is",
+    [
+      "kmips update base.debian       # fetch its package lists anew, and what they change",
+      "kmips update --dry-run         # the same for everything, without writing",
+      "kmips update component.etcd    # record what its last build fetched",
+    ],
+  )
+    .option("--dry-run", "write nothing")
+    .action(async (nodes: string[], options: UpdateFlags) =>
+      exit(await runUpdate(globals(), nodes, options)),
+    );
+
+  command(
+    "vault",
+    "what was fetched and is kept for building without a network",
+    ["kmips vault", "kmips vault --check    # exit 4 if anything is missing or damaged"],
+    false,
+  )
+    .option("--check", "hash every byte")
+    .action(async (options: VaultFlags) => exit(await runVault(globals(), options)));
+
+  command("slow [nodes...]", "where the time under emulators went, and what would make it less", [
+    "kmips slow",
+    "kmips slow image.agnhost --limit 3",
+  ])
+    .addOption(new Option("--limit <n>", "how many nodes (default 10)").argParser(wholeNumber))
+    .action(async (nodes: string[], options: SlowFlags) =>
+      exit(await runSlow(globals(), nodes, options)),
+    );
 
   command(
     "gc",
@@ -244,6 +285,7 @@ export function makeProgram(exit: ExitSetter): Command {
       "--older-than <duration>",
       "results that no project was last built with go when unused this long (default 30d)",
     )
+    .option("--vault", "also drop what was fetched for builds that no project has now")
     .option("--grace <duration>", "spare everything younger (default 1h)")
     .action(async (options: GcFlags) => exit(await runGc(globals(), options)));
 
@@ -274,6 +316,11 @@ export function makeProgram(exit: ExitSetter): Command {
     process.stdout.write(completionScript(shell as Shell, program));
   });
   return program;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9][0-9]*$/.test(text)) throw new InvalidArgumentError("A whole number from 1.");
+  return Number(text);
 }
 
 function gzipLevel(text: string): number {

@@ -1,6 +1,6 @@
 /** An image or index that a build named in the store. */
 import type { ActionRecord, Output } from "../../cache/index.js";
-import type { Address } from "../model/node.js";
+import type { Address, NodeDefinition } from "../model/node.js";
 
 export interface BuiltImage {
   readonly address: Address;
@@ -9,6 +9,19 @@ export interface BuiltImage {
   readonly digest: string;
   /** Bytes of all layers; 0 for an index. */
   readonly sizeBytes: number;
+}
+
+/** The definitions that have a name and tag in the store. */
+export type NamedDefinition = Extract<NodeDefinition, { kind: "base" | "image" | "index" }> & {
+  readonly reference: string;
+};
+
+/** Whether a node's result has a name in the store; a step on the way to an image has none. */
+export function isNamed(definition: NodeDefinition): definition is NamedDefinition {
+  const { kind } = definition;
+  return (
+    (kind === "base" || kind === "image" || kind === "index") && definition.reference !== undefined
+  );
 }
 
 /** The manifest of an image's record, or the index of an index's. */

@@ -1,5 +1,6 @@
 /** `kmips gc`: what goes, and what it keeps for every project that uses the store. */
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { CollectionPlan, Digest } from "../../cache/index.js";
 import { History } from "../plan/history.js";
@@ -11,6 +12,8 @@ export interface CollectRequest {
   readonly maxBytes?: number;
   /** Results that no project was last built with go when unused for longer. */
   readonly olderThanMs: number;
+  /** What was fetched goes too, where no project was last built with it. */
+  readonly vault?: boolean;
   /** Nothing younger than this goes. */
   readonly graceMs?: number;
 }
@@ -21,12 +24,29 @@ export async function collectGarbage(
   request: CollectRequest,
 ): Promise<CollectionPlan> {
   const { dryRun, ...limits } = request;
-  const options = { ...limits, roots: lastKeys(workspace) };
+  const options = {
+    ...limits,
+    roots: lastKeys(workspace),
+    removeTree: (path: string) => removeBuilderTree(workspace, path),
+  };
   return dryRun ? workspace.store.planCollection(options) : workspace.store.collect(options);
 }
 
+/** Files of a rootless builder belong to users that only its own user namespace may act for. */
+async function removeBuilderTree({ environment, tools }: Workspace, path: string): Promise<void> {
+  if (userInfo().uid === 0) {
+    rmSync(path, { recursive: true, force: true });
+    return;
+  }
+  const argv = [tools.require("unshare"), "--user", "--map-root-user", "--map-auto", "--"];
+  await environment.processes.run({
+    argv: [...argv, tools.require("rm"), "-rf", "--", path],
+    env: { LC_ALL: "C" },
+  });
+}
+
 /** The keys of the last successful builds of every project in the store. */
-function lastKeys({ store }: Workspace): Set<Digest> {
+export function lastKeys({ store }: Workspace): Set<Digest> {
   const keys = new Set<Digest>();
   for (const project of readdirSync(store.paths.projects)) {
     const history = History.open(join(store.paths.project(project), "history"));
@@ -69,8 +89,12 @@ function summarizeFiles(
     kinds.set(what, { count: kind.count + 1, bytes: kind.bytes + size });
   }
   return [...kinds].map(([what, { count, bytes }]) => ({
-    what: `${count} ${what} file${count === 1 ? "" : "s"}`,
+    what:
+      what === "vault"
+        ? `${count} vault entr${count === 1 ? "y" : "ies"}`
+        : `${count} ${what} file${count === 1 ? "" : "s"}`,
     bytes,
-    why: "unused or left over",
+    why:
+      what === "vault" ? "fetched, but no project was last built with it" : "unused or left over",
   }));
 }

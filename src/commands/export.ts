@@ -2,10 +2,17 @@
 import type { Digest } from "../../cache/index.js";
 import { writeDockerArchive, type ExportOptions } from "../image/index.js";
 import type { ProcessRunner } from "../model/ports.js";
-import type { Address } from "../model/node.js";
-import { recordOf } from "./build.js";
+import type { Address, NodeDefinition } from "../model/node.js";
+import { isNamed, type NamedDefinition } from "./built-image.js";
 import { UsageError } from "./errors.js";
-import type { Workspace } from "./workspace.js";
+import { recordOf, type Workspace } from "./workspace.js";
+
+/** Whether a node's result is an image with a name, an index not included. */
+export function isExportable(
+  definition: NodeDefinition | undefined,
+): definition is Exclude<NamedDefinition, { kind: "index" }> {
+  return definition !== undefined && isNamed(definition) && definition.kind !== "index";
+}
 
 /** Reference and manifest digest of a built image node. @throws UsageError */
 function builtImage(
@@ -13,7 +20,7 @@ function builtImage(
   address: Address,
 ): { reference: string; manifest: Digest } {
   const definition = workspace.graph.nodes.get(address)?.definition;
-  if (definition?.kind !== "image")
+  if (!isExportable(definition))
     throw new UsageError(`"${address}" is not an image`, "kmips images lists them");
   const manifest = recordOf(workspace, address)?.outputs.find(
     (output) => output.name === "manifest",

@@ -4,7 +4,7 @@ export type { BuiltImage } from "./built-image.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export { diagnose, type Check } from "./doctor.js";
 export { UsageError } from "./errors.js";
-export { exportImages, pushImage } from "./export.js";
+export { exportImages, isExportable, pushImage } from "./export.js";
 export { formatFiles, type FormatReport } from "./format.js";
 export {
   diffSides,
@@ -16,8 +16,16 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
+export {
+  builderEnvironment,
+  builderNodes,
+  builderPrograms,
+  openBuilders,
+} from "./private-builder.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
-export { updateLock } from "./update.js";
+export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
+export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";
+export { listVault, type VaultRow } from "./vault.js";
 export { REMEDIES, verify, type Divergence, type VerifyReport } from "./verify.js";
 export {
   matchNodes,

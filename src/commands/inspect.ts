@@ -7,10 +7,9 @@ import { describeAction, diffActions, keyOf, linesOf, type Change } from "../key
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, NodeKind } from "../model/node.js";
 import { closureOf, planBuild, readText, withResults, type PlannedNode } from "../plan/plan.js";
-import { recordOf } from "./build.js";
-import { layerBytes, topOutput } from "./built-image.js";
+import { isNamed, layerBytes, topOutput } from "./built-image.js";
 import { UsageError } from "./errors.js";
-import type { Workspace } from "./workspace.js";
+import { recordOf, type Workspace } from "./workspace.js";
 
 export interface KeyDocument {
   readonly address: Address;
@@ -169,12 +168,12 @@ export interface ImageRow {
   readonly passed: number;
 }
 
-/** Every image and index of the project with what the store has of it. */
+/** Every base, image and index of the project with what the store has of it. */
 export function listImages(workspace: Workspace): ImageRow[] {
   const rows: ImageRow[] = [];
   const nodes = [...workspace.graph.nodes.values()];
   for (const { address, definition } of nodes) {
-    if (definition.kind !== "image" && definition.kind !== "index") continue;
+    if (!isNamed(definition)) continue;
     const record = recordOf(workspace, address);
     const tests = nodes.filter(
       (node) => node.definition.kind === "test" && node.definition.subject === address,
@@ -183,9 +182,9 @@ export function listImages(workspace: Workspace): ImageRow[] {
       address,
       reference: definition.reference,
       platform:
-        definition.kind === "image"
-          ? `linux/${definition.platform.arch}`
-          : `${definition.images.length} platforms`,
+        definition.kind === "index"
+          ? `${definition.images.length} platforms`
+          : `linux/${definition.platform.arch}`,
       digest: record === undefined ? undefined : topOutput(record)?.digest,
       sizeBytes: record === undefined ? 0 : layerBytes(record),
       tests: tests.length,

@@ -26,15 +26,16 @@ export class LiveInputs implements KeyInputs {
   /** Paths that were looked for and not found. */
   readonly absent = new Set<string>();
   readonly hostArch: string;
+  /** The facts that keys and executors go by; a command that writes the lock replaces it. */
+  lock: LockFile;
   readonly #index: FileIndex;
   readonly #tools: Tools;
-  readonly #lock: LockFile;
   readonly #compilers = new Map<string, readonly string[]>();
 
   constructor(index: FileIndex, tools: Tools, lock: LockFile) {
     this.#index = index;
     this.#tools = tools;
-    this.#lock = lock;
+    this.lock = lock;
     this.hostArch = tools.hostArch;
   }
 
@@ -109,7 +110,7 @@ export class LiveInputs implements KeyInputs {
   }
 
   locked(kind: string, name: string): string | undefined {
-    return this.#lock.facts.get(`${kind} ${name}`);
+    return this.lock.facts.get(`${kind} ${name}`);
   }
 
   #listed(file: WalkedFile): ListedFile {

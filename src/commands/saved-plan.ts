@@ -10,7 +10,8 @@ import { fileSystemClock, readPlan, writePlan } from "../plan/flat-plan.js";
 import { PROJECT_FILE } from "../plan/locations.js";
 import type { Plan } from "../plan/plan.js";
 import type { BuiltImage } from "./built-image.js";
-import { LOCK_NAME, type Workspace } from "./workspace.js";
+import { lockPaths } from "./locks.js";
+import type { Workspace } from "./workspace.js";
 
 export interface SavedPlanTarget {
   readonly path: string;
@@ -53,12 +54,12 @@ export function savePlan(
     for (const output of record?.outputs ?? [])
       outputs.add(relative(store.root, store.blobPath(output.digest)));
   }
-  const recipes = graph.recipes.map((path) => ({
+  const locks = lockPaths(environment);
+  const present = locks.filter((path) => workspace.texts.readText(path) !== undefined);
+  const read = [...graph.recipes, ...present].map((path) => ({
     path,
-    digest: hash("sha256", environment.reader.readText(path) ?? "", "hex"),
+    digest: hash("sha256", workspace.texts.readText(path) ?? "", "hex"),
   }));
-  const locks = [join(environment.root, LOCK_NAME), join(environment.shipped, LOCK_NAME)];
-  const present = locks.filter((path) => environment.reader.realPath(path) !== undefined);
   const byProjectFile = environment.entry.some((path) => path.endsWith(`/${PROJECT_FILE}`));
   writePlan(target.path, {
     tool: target.tool,
@@ -66,8 +67,8 @@ export function savePlan(
     root: environment.root,
     store: store.root,
     startedMs,
-    recipes,
-    files: [...inputs.files, ...present],
+    recipes: read,
+    files: [...inputs.files],
     // Without a project file every recipe of the directory counts, also one that appears later.
     directories: [...inputs.directories, ...(byProjectFile ? [] : [environment.root])],
     outputs: [...outputs],

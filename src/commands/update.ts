@@ -1,92 +1,137 @@
-/** `kmips update`: writes into kmips.lock what the last build fetched. The only writer of a lock. */
-import { renameSync, writeFileSync } from "node:fs";
+/**
+ * `kmips update`: moves the facts of kmips.lock. The only thing that changes one.
+ *
+ * Go: what the last build fetched is recorded. Debian: the indices of the nodes are fetched anew and
+ * their packages solved and fetched; nothing is built, so that what would be rebuilt can be read
+ * before it is. The lock is written at the very end: any failure leaves it as it was.
+ */
 import { join } from "node:path";
-import { escapeModule } from "../execute/index.js";
-import { goToolchainVersion } from "../keys/index.js";
-import type { Address, NodeDefinition } from "../model/node.js";
-import { formatLock, parseLock } from "../plan/lock-file.js";
-import { recordOf } from "./build.js";
-import { LOCK_NAME, type Workspace } from "./workspace.js";
+import type { BuildGraph } from "../model/graph.js";
+import type { Address, GraphNode } from "../model/node.js";
+import { closureOf, planBuild, type Plan } from "../plan/plan.js";
+import { runnerOptions, type BuildRequest } from "./build.js";
+import { goFacts } from "./go-facts.js";
+import { query } from "./inspect.js";
+import { LOCK_NAME, readLock, writeLock } from "./locks.js";
+import { moveIndices, solvePackages, type MovedPackages, type Solutions } from "./move-indices.js";
+import { archiveFacts } from "./record-facts.js";
+import { recordOf, type Workspace } from "./workspace.js";
+
+export interface UpdateRequest extends Pick<
+  BuildRequest,
+  "jobs" | "offline" | "signal" | "onEvent" | "builders"
+> {
+  readonly selection: readonly Address[];
+  /** Tell what would change, and write nothing. */
+  readonly dryRun: boolean;
+}
+
+/** One fact of the lock, e.g. `deb-release bookworm`. */
+export interface FactChange {
+  readonly fact: string;
+  readonly from: string | undefined;
+  /** Undefined: no node uses it any more, it is dropped. */
+  readonly to: string | undefined;
+}
 
 export interface UpdateReport {
-  /** Facts that are new or have another value now, as lines of the lock. */
-  readonly changed: readonly string[];
-  /** Nodes of the selection that are not built, so nothing is known of what they fetch. */
+  readonly facts: readonly FactChange[];
+  /** Sets of packages that are others now. */
+  readonly packages: readonly MovedPackages[];
+  /** Sets that are known only once what they are installed on is rebuilt. */
+  readonly unsolved: readonly Address[];
+  /** Go nodes that are not built, so nothing is known of what they fetch. */
   readonly unbuilt: readonly Address[];
+  /** Of everything that depends on the nodes, with the new facts. */
+  readonly plan: Plan;
 }
 
-/** Records the module sums of the selected nodes' last builds in the project's lock. */
-export function updateLock(workspace: Workspace, selection: readonly Address[]): UpdateReport {
-  const path = join(workspace.environment.root, LOCK_NAME);
-  const { lock } = parseLock(workspace.environment.reader.readText(path) ?? "");
-  const facts = new Map(lock.facts);
-  const changed: string[] = [];
+/**
+ * Updates the facts of the selected nodes and of everything they need.
+ * @throws NodeFailure `network` when an index or a package cannot be fetched; UsageError
+ */
+export async function updateLock(
+  workspace: Workspace,
+  request: UpdateRequest,
+): Promise<UpdateReport> {
+  const { graph, inputs, environment } = workspace;
+  const path = join(environment.root, LOCK_NAME);
+  const own = readLock(path, environment.reader).facts;
+  const before = inputs.lock.facts;
+  const wanted = closureOf(graph, request.selection);
+  const fresh = new Map<string, string>();
   const unbuilt: Address[] = [];
-  const add = (name: string, sum: string): void => {
-    const fact = `gomod ${name}`;
-    if (facts.get(fact) === sum) return;
-    facts.set(fact, sum);
-    changed.push(`${fact} ${sum}`);
-  };
-  for (const address of selection) {
-    const definition = workspace.graph.nodes.get(address)?.definition;
-    const record = recordOf(workspace, address);
-    if (definition === undefined || definition.kind === "group") continue;
-    if (record === undefined) {
-      unbuilt.push(address);
-      continue;
-    }
-    const read = (name: string): string | undefined => {
-      const output = record.outputs.find((candidate) => candidate.name === name);
-      return output === undefined ? undefined : workspace.store.readBytes(output.digest).toString();
-    };
-    const module = fetchedModule(definition, workspace.tools.hostArch);
-    if (module !== undefined) {
-      const sum = fetchedSum(workspace, module.path, module.version);
-      if (sum === undefined) unbuilt.push(address);
-      else add(`${module.path} ${module.version}`, sum);
-    } else if (definition.kind === "modules") {
-      for (const line of (read("go.sum") ?? "").split("\n")) {
-        const [module, version, sum] = line.split(" ");
-        if (module !== undefined && version !== undefined && sum !== undefined)
-          add(`${module} ${version}`, sum);
-      }
-    }
+  for (const node of nodesOf(graph, wanted, ["source", "toolchain", "modules"])) {
+    const record = recordOf(workspace, node.address);
+    const facts = record === undefined ? undefined : goFacts(workspace, node.definition, record);
+    if (facts === undefined) unbuilt.push(node.address);
+    else for (const [fact, sum] of facts) fresh.set(fact, sum);
   }
-  if (changed.length > 0) {
-    const temporary = `${path}.new`;
-    writeFileSync(temporary, formatLock({ facts }));
-    renameSync(temporary, path);
+  const indices = nodesOf(graph, wanted, ["debian-index"]);
+  const runner = runnerOptions(workspace, request);
+  await moveIndices(workspace, indices, runner);
+  const dependents = query(graph, { selection: [...wanted], relation: "dependents" });
+  const followers = query(graph, {
+    selection: indices.map(({ address }) => address),
+    relation: "dependents",
+  });
+  const sets = nodesOf(graph, new Set(followers), ["packages"]);
+  const solutions = await solvePackages(workspace, sets, runner);
+  for (const [fact, digest] of inputs.lock.facts)
+    if (before.get(fact) !== digest) fresh.set(fact, digest);
+  for (const { node, record } of solutions.records)
+    for (const [fact, digest] of archiveFacts(node.definition, record)) fresh.set(fact, digest);
+  const dropped = unusedFacts(workspace, own, solutions);
+  const facts = [
+    ...[...fresh].flatMap(([fact, to]): FactChange[] =>
+      before.get(fact) === to ? [] : [{ fact, from: before.get(fact), to }],
+    ),
+    ...dropped.map((fact): FactChange => ({ fact, from: own.get(fact), to: undefined })),
+  ];
+  const after = new Map(own);
+  for (const { fact, to } of facts) {
+    if (to === undefined) after.delete(fact);
+    else after.set(fact, to);
   }
-  return { changed, unbuilt };
+  inputs.lock = { facts: new Map([...inputs.lock.facts, ...fresh]) };
+  const plan = planBuild({ ...workspace, selection: dependents });
+  if (!request.dryRun && facts.length > 0) writeLock(path, { facts: after });
+  const { packages, unsolved } = solutions;
+  return { facts, packages, unsolved, unbuilt, plan };
 }
 
-/** The `h1:` hash that the go client verified when it fetched the module into the store's module cache. */
-function fetchedSum(
-  { environment, store }: Workspace,
-  path: string,
-  version: string,
-): string | undefined {
-  const name = join(
-    "cache",
-    "download",
-    escapeModule(path),
-    "@v",
-    `${escapeModule(version)}.ziphash`,
+/** The nodes of some kinds among `addresses`, in topological order. */
+function nodesOf(
+  graph: BuildGraph,
+  addresses: ReadonlySet<Address>,
+  kinds: readonly GraphNode["definition"]["kind"][],
+): GraphNode[] {
+  return [...graph.nodes.values()].filter(
+    ({ address, definition }) => addresses.has(address) && kinds.includes(definition.kind),
   );
-  return environment.reader.readText(join(store.paths.goModules, name))?.trim();
 }
 
-/** The Go module behind a source or a Go toolchain. */
-function fetchedModule(
-  definition: NodeDefinition,
-  hostArch: string,
-): { path: string; version: string } | undefined {
-  if (definition.kind === "source" && definition.origin.type === "go-module")
-    return definition.origin;
-  if (definition.kind !== "toolchain" || definition.type !== "go") return undefined;
-  return {
-    path: "golang.org/toolchain",
-    version: goToolchainVersion(definition.version, hostArch),
-  };
+/**
+ * The packages that the project's lock names and no node uses. None while any set of packages is
+ * unknown: a fact that is dropped too early lets another build take other bytes.
+ */
+function unusedFacts(
+  workspace: Workspace,
+  own: ReadonlyMap<string, string>,
+  { unsolved, records }: Solutions,
+): string[] {
+  const { graph } = workspace;
+  const isOpen = [...graph.nodes.values()].some(
+    ({ definition }) => definition.kind === "image" && definition.awaits !== undefined,
+  );
+  if (unsolved.length > 0 || records.length === 0 || isOpen) return [];
+  const sets = nodesOf(graph, new Set(graph.nodes.keys()), ["packages"]);
+  const plan = planBuild({ ...workspace, selection: sets.map(({ address }) => address) });
+  const used = new Set<string>();
+  for (const { address, definition } of sets) {
+    const decision = plan.nodes.get(address)?.decision;
+    if (decision?.state !== "cached") return [];
+    for (const fact of archiveFacts(definition, decision.record).keys()) used.add(fact);
+  }
+  return [...own.keys()].filter((fact) => fact.startsWith("deb ") && !used.has(fact));
 }

@@ -5,18 +5,21 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { FileIndex, openStore, type Store } from "../../cache/index.js";
+import { FileIndex, openStore, type ActionRecord, type Store } from "../../cache/index.js";
 import type { Diagnostic } from "../../grammar/index.js";
-import { analyze, select, type Analysis } from "../analyze/index.js";
+import { analyze, select, type Analysis, type KnownResults } from "../analyze/index.js";
 import { FlockLocker, Tools, type ToolSearch } from "../host/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, GraphNode } from "../model/node.js";
 import type { FileReader, ProcessRunner } from "../model/ports.js";
 import { History } from "../plan/history.js";
-import { mergeLocks, parseLock, type LockFile } from "../plan/lock-file.js";
 import { projectDirectory } from "../plan/locations.js";
+import { planBuild } from "../plan/plan.js";
 import { UsageError } from "./errors.js";
+import { StoredResults } from "./known-results.js";
 import { LiveInputs } from "./live-inputs.js";
+import { readLocks } from "./locks.js";
+import { RememberedTexts } from "./remembered-texts.js";
 
 /** Everything a command gets from the outside; `src/cli` fills it in, tests make their own. */
 export interface Environment {
@@ -42,6 +45,9 @@ export interface Project {
   readonly environment: Environment;
   readonly graph: BuildGraph;
   readonly notes: Analysis["notes"];
+  /** Nodes whose results decide more of the graph, as long as these are not known. */
+  readonly unknown: Analysis["unknown"];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 export interface Workspace extends Project {
@@ -49,8 +55,10 @@ export interface Workspace extends Project {
   readonly inputs: LiveInputs;
   readonly history: History;
   readonly tools: Tools;
-  readonly lock: LockFile;
+  /** The texts of recipes and locks as this command read them; also its `environment.reader`. */
+  readonly texts: RememberedTexts;
   readonly fileIndex: FileIndex;
+  readonly known: StoredResults;
   /** Directory of the project's own state in the store. */
   readonly stateDirectory: string;
 }
@@ -66,23 +74,26 @@ export class RecipeErrors extends Error {
 }
 
 /** Reads and checks the recipes. @throws RecipeErrors, UsageError when there is no recipe */
-export function openProject(
-  environment: Environment,
-): Project & { diagnostics: readonly Diagnostic[] } {
+export function openProject(environment: Environment, known?: KnownResults): Project {
   if (environment.entry.length === 0) {
     throw new UsageError(
       `No recipe in "${environment.root}"`,
       "make a project.kmips there, or name the project with -C DIRECTORY",
     );
   }
-  const { graph, diagnostics, notes } = analyze(environment);
+  const { graph, diagnostics, notes, unknown } = analyze({
+    ...environment,
+    ...(known !== undefined && { known }),
+  });
   if (graph === undefined || diagnostics.some((d) => d.severity === "error"))
     throw new RecipeErrors(diagnostics);
-  return { environment, graph, notes, diagnostics };
+  return { environment, graph, notes, unknown, diagnostics };
 }
 
 /** Opens the project and its store. @throws RecipeErrors, UsageError, errors of the cache */
-export async function openWorkspace(environment: Environment): Promise<Workspace> {
+export async function openWorkspace(outside: Environment): Promise<Workspace> {
+  const texts = new RememberedTexts(outside.reader);
+  const environment = { ...outside, reader: texts };
   const project = openProject(environment);
   const tools = new Tools(environment.toolSearch);
   const store = await openStore(environment.storePath, {
@@ -90,40 +101,60 @@ export async function openWorkspace(environment: Environment): Promise<Workspace
     durable: environment.durable,
     onWarning: environment.onWarning,
   });
-  const lock = readLocks(environment);
   const stateDirectory = projectDirectory(environment.storePath, environment.root);
   mkdirSync(stateDirectory, { recursive: true });
   const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
-  return {
+  const workspace: Workspace = {
     ...project,
     store,
     tools,
-    lock,
+    texts,
     fileIndex,
     stateDirectory,
-    inputs: new LiveInputs(fileIndex, tools, lock),
+    known: new StoredResults(store, stateDirectory),
+    inputs: new LiveInputs(fileIndex, tools, readLocks(environment)),
     history: History.open(join(stateDirectory, "history")),
   };
+  try {
+    return lookUpUnknown(workspace);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
-export const LOCK_NAME = "kmips.lock";
-
-/** The project's lock over the one of the shipped recipes. @throws UsageError for a damaged lock */
-function readLocks(environment: Environment): LockFile {
-  const paths = [join(environment.shipped, LOCK_NAME), join(environment.root, LOCK_NAME)];
-  let merged: LockFile = { facts: new Map() };
-  for (const path of paths) {
-    const { lock, problems } = parseLock(environment.reader.readText(path) ?? "");
-    const [problem] = problems;
-    if (problem !== undefined) {
-      throw new UsageError(
-        `"${path}" line ${problem.line}: ${problem.message}`,
-        "correct the line, or remove it and run kmips update",
-      );
+/**
+ * The workspace with the graph that the results in the store decide. What has no result stays in
+ * `unknown`. @throws RecipeErrors for what only these results show
+ */
+function lookUpUnknown(workspace: Workspace): Workspace {
+  let current = workspace;
+  const asked = new Set<Address>();
+  for (;;) {
+    const fresh = current.unknown.filter((address) => !asked.has(address));
+    if (fresh.length === 0) return current;
+    const plan = planBuild({ ...current, selection: fresh });
+    for (const address of fresh) {
+      asked.add(address);
+      const decision = plan.nodes.get(address)?.decision;
+      if (decision?.state === "cached") current.known.learn(address, decision.record);
     }
-    merged = mergeLocks(merged, lock);
+    if (fresh.some((address) => current.known.has(address))) current = analyzeAgain(current);
   }
-  return merged;
+}
+
+/** The workspace with the graph that all results known by now decide. @throws RecipeErrors */
+export function analyzeAgain(workspace: Workspace): Workspace {
+  return { ...workspace, ...openProject(workspace.environment, workspace.known) };
+}
+
+/** The record of a node's last successful build. */
+export function recordOf(
+  { history, store }: Pick<Workspace, "history" | "store">,
+  address: Address,
+): ActionRecord | undefined {
+  const key = history.lastBuilt(address);
+  return key === undefined ? undefined : store.getAction(key);
 }
 
 /**

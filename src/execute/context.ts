@@ -1,11 +1,12 @@
 /**
  * What an executor is given and what it hands back. The scheduler's side is `run-node.ts`.
  */
-import type { ActionRecord, Output, Store } from "../../cache/index.js";
+import type { ActionRecord, Output, Store, VaultItem } from "../../cache/index.js";
 import type { Tools } from "../host/index.js";
 import type { KeyInputs } from "../keys/index.js";
 import type { Address, NodeDefinition } from "../model/node.js";
 import type { ProcessRunner } from "../model/ports.js";
+import type { Builders } from "./builder/builders.js";
 
 export interface ActionContext {
   readonly address: Address;
@@ -28,6 +29,8 @@ export interface ActionContext {
   /** The user's own environment. Only network clients see it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly lock: LockFacts;
+  /** Where RUN steps run. */
+  readonly builders: Pick<Builders, "use">;
   /** Path of the built `test-driver.cjs`. */
   readonly testDriver: string;
   /** What the node's key was computed from; bytes that differ from it by now are refused. */
@@ -46,6 +49,8 @@ export interface ActionOutcome {
   readonly outputs: readonly Output[];
   readonly nativeMs: number;
   readonly emulatedMs: number;
+  /** What was fetched beside the outputs, for the vault; its blobs are in the store. */
+  readonly fetched?: readonly VaultItem[];
   /** Facts for the report, such as a retired patch; not part of the result. */
   readonly notes?: readonly string[];
 }

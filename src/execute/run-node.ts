@@ -35,6 +35,7 @@ import { runPatch } from "./actions/patch.js";
 import { runSource } from "./actions/source.js";
 import { runTest } from "./actions/test.js";
 import { runToolchain } from "./actions/toolchain.js";
+import { fetchedOutputs } from "./vault-items.js";
 import type { ActionContext, ActionOutcome, LockFacts, Perturbation } from "./context.js";
 
 export interface RunnerOptions {
@@ -44,6 +45,7 @@ export interface RunnerOptions {
   readonly tools: Tools;
   readonly environment: Readonly<Record<string, string>>;
   readonly lock: LockFacts;
+  readonly builders: ActionContext["builders"];
   readonly testDriver: string;
   /** Processors that one node may use. */
   readonly jobs: number;
@@ -130,6 +132,12 @@ export async function produceRecord(
       checkPrograms(outcome.outputs, node.definition.platform, store);
     for (const message of outcome.notes ?? [])
       options.onEvent({ type: "note", address: node.address, message });
+    const fetched = [
+      ...fetchedOutputs(node.definition, outcome.outputs),
+      ...(outcome.fetched ?? []),
+    ];
+    // Before the record: what is kept must not hang on a result that another run may have stored.
+    if (fetched.length > 0) store.putVault({ key, address: node.address, items: fetched });
     const closure = new Set<Digest>([
       ...outcome.outputs.map((output) => output.digest),
       ...action.attachments.keys(),
@@ -194,6 +202,7 @@ async function dispatch(
           store: context.store,
           output: (address, name) => outputOf(context, address, name),
           tree: (address) => outputOf(context, address, "tree").digest,
+          image: (address) => outputOf(context, address, "manifest").digest,
           ...(definition.base === undefined
             ? {}
             : { base: context.results(definition.base).outputs }),

@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import { rootFileSystem, readImage, type RuntimeConfig } from "../image/index.js";
 import { NodeFailure } from "../model/failure.js";
-import { assertNever } from "../model/invariant.js";
+import { assertNever, InternalError } from "../model/invariant.js";
 import type { ImageFile, TestDefinition } from "../model/node.js";
 import type { ActionContext } from "./context.js";
 import { dependencyOutput } from "./go-workspace.js";
@@ -122,6 +122,8 @@ function placeFile(file: ImageFile, root: string, setOwners: boolean, ctx: Actio
     case "link":
       symlinkSync(content.target, place);
       return;
+    case "copy":
+      throw new InternalError(`A test's files hold a Dockerfile's copy at "${file.path}"`);
     default:
       assertNever(content);
   }

@@ -2,8 +2,35 @@
  * Trees that executors make of files, and the outcome of nodes whose only output is one.
  */
 import { lstatSync, readFileSync } from "node:fs";
-import type { StoredBlob } from "../../cache/index.js";
-import type { ActionOutcome } from "./context.js";
+import type { Digest, Store, StoredBlob } from "../../cache/index.js";
+import { similarPaths } from "../image/index.js";
+import { NodeFailure } from "../model/failure.js";
+import { invariant } from "../model/invariant.js";
+import type { Address } from "../model/node.js";
+import type { ActionContext, ActionOutcome } from "./context.js";
+
+/** The tree of a source or patch node that has run. */
+export function treeOf(ctx: ActionContext, address: Address): Digest {
+  const output = ctx.results(address).outputs.find(({ name }) => name === "tree");
+  invariant(output !== undefined, `"${address}" has no tree`);
+  return output.digest;
+}
+
+/** That a tree has no regular file at `path`, with the paths that may have been meant. */
+export function missingInTree(
+  store: Store,
+  tree: Digest,
+  address: Address,
+  path: string,
+): NodeFailure {
+  const paths = store.listTree(tree).map((entry) => entry.path);
+  return new NodeFailure({
+    type: "missing-input",
+    what: `file of ${address}`,
+    path,
+    candidates: similarPaths(paths, path),
+  });
+}
 
 /** The outcome of a node with one output, `tree`, begun at `started` (of `performance.now()`). */
 export function treeOutcome(

@@ -17,6 +17,8 @@ export const MAX_LINKS = 40;
 export interface Place {
   readonly type: ArchiveEntry["type"];
   readonly target?: string;
+  /** Permission bits, where they were read with it. */
+  readonly mode?: number;
 }
 
 export class FileTree {
@@ -24,6 +26,11 @@ export class FileTree {
 
   get(path: string): Place | undefined {
     return this.#places.get(path);
+  }
+
+  /** Every path but the root's, in no order, with what stands there. */
+  *places(): Generator<readonly [string, Place]> {
+    for (const entry of this.#places) if (entry[0] !== "") yield entry;
   }
 
   /** Puts something at a path; what is no directory any more takes everything below with it. */
@@ -128,9 +135,9 @@ function readLayer(
 
   // Whiteouts hide lower layers only, wherever they stand among this layer's own entries.
   for (const { path } of found) hide(path, tree);
-  for (const { path, type, target } of found) {
+  for (const { path, type, target, mode } of found) {
     if (isWhiteout(path)) continue;
-    tree.set(path, { type, ...(target === undefined ? {} : { target }) });
+    tree.set(path, { type, mode, ...(target === undefined ? {} : { target }) });
   }
 }
 

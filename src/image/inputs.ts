@@ -11,4 +11,6 @@ export interface ImageInputs {
   output(node: Address, name: string): Output;
   /** The tree of a source or patch node. */
   tree(node: Address): Digest;
+  /** The manifest of an image, or of another node with outputs as an image's. */
+  image(node: Address): Digest;
 }

@@ -9,7 +9,7 @@
 import { compareUtf8, type Content, type Digest, type TreeEntry } from "../../cache/index.js";
 import { NodeFailure } from "../model/failure.js";
 import { assertNever, invariant } from "../model/invariant.js";
-import type { ImageDefinition, ImageFile } from "../model/node.js";
+import type { CopiedContent, ImageDefinition, ImageFile } from "../model/node.js";
 import type { Platform } from "../model/platform.js";
 import {
   contentOfLocal,
@@ -18,10 +18,12 @@ import {
   contentOfText,
   type FileContent,
 } from "./contents.js";
+import { copiedSources } from "./copy.js";
 import { checkElf, ELF_HEADER_BYTES, isElf } from "./elf.js";
 import { cannotAssemble } from "./faults.js";
 import { FileTree } from "./file-tree.js";
 import type { ImageInputs } from "./inputs.js";
+import { similarPaths } from "./similar-paths.js";
 import { mergeGroup, mergePasswd } from "./users.js";
 
 type LayerEntry = { readonly uid: number; readonly gid: number } & (
@@ -56,8 +58,10 @@ export class LayerPlan {
     for (const file of definition.files) if (file.content.type === "link") this.#addFile(file);
     for (const file of definition.files) if (file.content.type !== "link") this.#addFile(file);
     // Declared directories last: what they say of mode and owner holds over a tree's directory.
-    for (const { path, mode, uid, gid } of definition.directories) {
-      this.#put(this.#tree.resolve(path, true), { type: "directory", mode, uid, gid });
+    for (const { path, mode, uid, gid, keep } of definition.directories) {
+      const real = this.#tree.resolve(path, true);
+      if (keep === true && this.#tree.get(real)?.type === "directory") continue;
+      this.#put(real, { type: "directory", mode, uid, gid });
     }
     if (definition.users.length === 0) return;
     for (const [path, merge] of [
@@ -107,6 +111,8 @@ export class LayerPlan {
         return this.#addRegular(file, contentOfText(content.text));
       case "tree":
         return this.#addTree(file, this.#inputs.tree(content.node), content.path);
+      case "copy":
+        return this.#addCopy(file, content);
       case "link": {
         const { uid, gid } = file;
         const path = this.#tree.resolve(file.path, false);
@@ -119,8 +125,49 @@ export class LayerPlan {
 
   #addRegular(file: ImageFile, { content, executable }: FileContent): void {
     const mode = file.mode ?? (executable ? 0o755 : 0o644);
-    const path = this.#tree.resolve(file.path, false);
+    const path = this.#placeOf(file);
     this.#put(path, { type: "file", mode, uid: file.uid, gid: file.gid, content });
+  }
+
+  /** Where a file goes: below its path where that is a directory and Docker's rules hold. */
+  #placeOf({ path, nameInDirectory }: ImageFile): string {
+    if (nameInDirectory !== undefined) {
+      const real = this.#tree.resolve(path, true);
+      if (path.endsWith("/") || this.#tree.get(real)?.type === "directory")
+        return this.#tree.resolve(`${real}/${nameInDirectory}`, false);
+    }
+    return this.#tree.resolve(path, false);
+  }
+
+  /** What a COPY takes: files below the destination where that is a directory, else at it. */
+  #addCopy(file: ImageFile, content: CopiedContent): void {
+    const sources = copiedSources(content, file, this.#inputs);
+    const several = sources.length > 1 && !file.path.endsWith("/");
+    const destination = several ? `${file.path}/` : file.path;
+    for (const source of sources) {
+      const { uid, gid } = file;
+      const base = { ...file, path: destination };
+      if (source.file !== undefined) {
+        const mode = file.mode ?? source.file.mode;
+        const name = source.name === "" ? {} : { nameInDirectory: source.name };
+        this.#addRegular({ ...base, mode, ...name }, source.file.content());
+        continue;
+      }
+      const to = this.#tree.resolve(destination, true);
+      this.#makeDirectory(to, uid, gid);
+      for (const entry of source.below) {
+        const isDirectory = entry.type === "directory";
+        const path = this.#tree.resolve(`${to}/${entry.path}`, isDirectory);
+        if (isDirectory) this.#makeDirectory(path, uid, gid, entry.mode);
+        else if (entry.type === "symlink")
+          this.#put(path, { type: "symlink", uid, gid, target: entry.target });
+        else
+          this.#addRegular(
+            { path, content, uid, gid, mode: file.mode ?? entry.mode },
+            entry.content(),
+          );
+      }
+    }
   }
 
   /** A file or a directory of a tree; a directory brings everything below it. */
@@ -134,7 +181,7 @@ export class LayerPlan {
         type: "missing-input",
         what: `"${file.path}"`,
         path: inside,
-        candidates: similarPaths(members, inside),
+        candidates: similarPaths(members.keys(), inside),
       });
     }
     if (member?.type === "file")
@@ -161,9 +208,9 @@ export class LayerPlan {
   }
 
   /** A directory that is already there, in the base or here, keeps its mode and owner. */
-  #makeDirectory(path: string, uid: number, gid: number): void {
+  #makeDirectory(path: string, uid: number, gid: number, mode = 0o755): void {
     if (this.#tree.get(path)?.type === "directory") return;
-    this.#put(path, { type: "directory", mode: 0o755, uid, gid });
+    this.#put(path, { type: "directory", mode, uid, gid });
   }
 
   /** Puts an entry at a settled path, with the directories above that nobody has. */
@@ -247,15 +294,4 @@ function resolveInTree(members: ReadonlyMap<string, TreeEntry>, path: string): s
     if (type === "symlink") tree.set(name, { type, ...(target === undefined ? {} : { target }) });
   }
   return tree.resolve(path, true);
-}
-
-/** Up to three paths of the tree that end in the same name. */
-function similarPaths(members: ReadonlyMap<string, TreeEntry>, path: string): string[] {
-  const name = path.replace(/\/+$/, "").split("/").at(-1)!;
-  const found: string[] = [];
-  for (const candidate of members.keys()) {
-    if (candidate === name || candidate.endsWith(`/${name}`)) found.push(candidate);
-    if (found.length === 3) break;
-  }
-  return found;
 }

@@ -254,7 +254,8 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
         sink.result("base", definition.base, outputDigest("manifest"));
       describeFiles(definition.files, sink, inputs);
       for (const directory of definition.directories) {
-        sink.text(`directory ${directory.path}`, ownership(directory));
+        const keep = directory.keep === true ? " if absent" : "";
+        sink.text(`directory ${directory.path}`, `${ownership(directory)}${keep}`);
       }
       for (const user of definition.users) {
         sink.text(`user ${user.name}`, [user.uid, user.gid, user.home, user.shell].join(":"));
@@ -306,6 +307,10 @@ function describeSource(
     case "archive":
       sink.text("digest", origin.digest);
       sink.text("strip", String(origin.strip));
+      return;
+    case "member":
+      sink.result("tree", origin.node);
+      sink.text("path", origin.path);
       return;
     case "directory": {
       const files = inputs.list(origin.path, origin.include, origin.exclude);
@@ -443,14 +448,22 @@ function describePlatform(platform: Platform, sink: FieldSink): void {
   sink.map("platform", goEnvironment(platform));
 }
 
-function ownership(entry: { mode?: number; uid: number; gid: number }): string {
-  return `${entry.mode === undefined ? "default" : `0o${entry.mode.toString(8)}`} ${entry.uid}:${entry.gid}`;
+function ownership(entry: {
+  mode?: number;
+  uid: number;
+  gid: number;
+  nameInDirectory?: string;
+}): string {
+  const mode = entry.mode === undefined ? "default" : `0o${entry.mode.toString(8)}`;
+  const name = entry.nameInDirectory === undefined ? "" : ` as ${entry.nameInDirectory}`;
+  return `${mode} ${entry.uid}:${entry.gid}${name}`;
 }
 
 function describeFiles(files: readonly ImageFile[], sink: FieldSink, inputs: KeyInputs): void {
   for (const file of files) {
-    const name = `file ${file.path}`;
     const { content } = file;
+    // Several copies may have one destination.
+    const name = `file ${file.path}${content.type === "copy" ? ` ${content.pattern}` : ""}`;
     switch (content.type) {
       case "output":
         sink.result(
@@ -466,6 +479,15 @@ function describeFiles(files: readonly ImageFile[], sink: FieldSink, inputs: Key
           (record) => `${record.result} /${content.path} ${ownership(file)}`,
         );
         break;
+      case "copy": {
+        const { from, root, pattern, optional } = content;
+        const rules = JSON.stringify([root, pattern, optional ?? false]);
+        sink.result(name, content.node, (record) => {
+          const digest = from === "tree" ? record.result : outputDigest("manifest")(record);
+          return `${digest} ${rules} ${ownership(file)}`;
+        });
+        break;
+      }
       case "local": {
         const digest = inputs.fileDigest(content.path);
         if (digest === undefined) sink.missing.push(content.path);

@@ -46,12 +46,31 @@ export type FailureReason =
   /** The network or a registry said no: exit code 6. */
   | { readonly type: "network"; readonly what: string; readonly excerpt: string }
   | { readonly type: "emulator-crash"; readonly signal: string; readonly excerpt: string }
+  /** A buildx builder that the user named or has does not do; `tried` is the command. */
+  | {
+      readonly type: "builder";
+      readonly builder: string;
+      readonly why: string;
+      readonly tried: string;
+      readonly excerpt: string;
+    }
   /** No space, too many files, read-only file system: exit code 5. */
   | {
       readonly type: "resource";
       readonly errno: string;
       readonly path: string;
       readonly what: string;
+    }
+  /** A base or image costs more than its budget allows; it is built nonetheless. */
+  | {
+      readonly type: "budget";
+      readonly node: string;
+      /** `size` in bytes, `emulated` in ms. */
+      readonly what: "size" | "emulated";
+      readonly limit: number;
+      readonly actual: number;
+      /** The largest parts of it, in the same unit. */
+      readonly largest: readonly (readonly [what: string, amount: number])[];
     }
   | { readonly type: "timeout"; readonly what: string; readonly ms: number }
   | { readonly type: "interrupted" };

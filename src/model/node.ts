@@ -71,6 +71,8 @@ export type SourceOrigin =
       readonly include: readonly string[];
       readonly exclude: readonly string[];
     }
+  /** What the archive at `path` of another source's or patch's tree holds. */
+  | { readonly type: "member"; readonly node: Address; readonly path: string }
   /** Named files of this machine, by their paths relative to `base`, which they keep in the tree. */
   | { readonly type: "files"; readonly base: string; readonly paths: readonly string[] };
 
@@ -276,8 +278,8 @@ export interface ImageDefinition {
   readonly directories: readonly ImageDirectory[];
   readonly users: readonly ImageUser[];
   readonly config: ImageConfig;
-  /** Name and tag in the store's index, e.g. `agnhost:2.6`. */
-  readonly reference: string;
+  /** Name and tag in the store's index, e.g. `agnhost:2.6`; absent for a step on the way to an image. */
+  readonly reference?: string;
   readonly budget?: Budget;
   readonly platform: Platform;
   /** Seconds since the epoch: every time stamp of the image. */
@@ -293,9 +295,14 @@ export interface Budget {
 }
 
 export interface ImageFile {
-  /** Absolute path in the image; for a tree, the directory that receives it. */
+  /**
+   * Absolute path in the image; for a tree, the directory that receives it. For a copy it may end
+   * in `/`: a directory for certain.
+   */
   readonly path: string;
   readonly content: ImageContent;
+  /** The name it gets below `path` when a directory stands there, as with Dockerfiles' COPY. */
+  readonly nameInDirectory?: string;
   /** Permission bits; absent: 0755 for programs and executables, 0644 otherwise. */
   readonly mode?: number;
   readonly uid: number;
@@ -307,14 +314,31 @@ export type ImageContent =
   | { readonly type: "output"; readonly node: Address; readonly output: string }
   /** A file or directory of a source's or patch's tree; `path` is relative, "" for all of it. */
   | { readonly type: "tree"; readonly node: Address; readonly path: string }
+  | CopiedContent
   /** A file of this machine beside the recipe, by absolute path. */
   | { readonly type: "local"; readonly path: string }
   | { readonly type: "text"; readonly text: string }
   /** A symbolic link to `target`. */
   | { readonly type: "link"; readonly target: string };
 
+/** What a Dockerfile's COPY takes from a build context or from another image, by Docker's rules. */
+export interface CopiedContent {
+  readonly type: "copy";
+  /** A source's or patch's tree, or a node with outputs as an image's. */
+  readonly from: "tree" | "image";
+  readonly node: Address;
+  /** The directory of the context, whose .dockerignore holds; "" for all of the tree. */
+  readonly root: string;
+  /** Relative to `root`; may hold `*`, `?`, `[…]` and `**`. "" is the directory itself. */
+  readonly pattern: string;
+  /** Whether nothing may be there, because other content of the node stands for it. */
+  readonly optional?: true;
+}
+
 export interface ImageDirectory {
   readonly path: string;
+  /** A directory that is there already stays as it is. */
+  readonly keep?: true;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;

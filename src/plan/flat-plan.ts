@@ -37,9 +37,9 @@ export interface FlatPlan {
    * been read before the change, so its row is void.
    */
   readonly startedMs: number;
-  /** `digest`: 64 hex digits of the text as it was parsed. A touched recipe with the same text is unchanged. */
+  /** Recipes and locks. `digest`: 64 hex digits of the text as it was parsed. A touched one with the same text is unchanged. */
   readonly recipes: readonly { readonly path: string; readonly digest: string }[];
-  /** Files of this machine that nodes read: live sources, patches, the lock file, tools. */
+  /** Files of this machine that nodes read: live sources, patches, tools. */
   readonly files: readonly string[];
   /** Directories that were listed; their times change when entries come or go. */
   readonly directories: readonly string[];

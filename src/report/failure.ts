@@ -1,6 +1,7 @@
 /** A node's failure as text: what, where, expected and actual, the next step. */
 import { assertNever } from "../model/invariant.js";
 import type { FailureReason } from "../model/failure.js";
+import { formatBytes, formatMs } from "./duration.js";
 import { printable } from "./paint.js";
 
 export interface FailureText {
@@ -53,8 +54,24 @@ export function describeFailure(reason: FailureReason): FailureText {
       return text("KM0508", `${reason.what} could not be fetched`, reason.excerpt);
     case "emulator-crash":
       return text("KM0509", `The emulator crashed with ${reason.signal}, twice`, reason.excerpt);
+    case "builder":
+      return text(
+        "KM0514",
+        `Builder "${reason.builder}" ${reason.why}`,
+        `tried: ${reason.tried}\n${reason.excerpt}`,
+      );
     case "resource":
       return text("KM0510", `${reason.errno} at "${reason.path}"`, reason.what);
+    case "budget": {
+      const amount = reason.what === "size" ? formatBytes : formatMs;
+      const words = reason.what === "size" ? "large" : "under the emulator";
+      const parts = reason.largest.map(([what, part]) => `${amount(part).padStart(9)}  ${what}`);
+      return text(
+        "KM0513",
+        `"${reason.node}" is ${amount(reason.actual)} ${words}, its budget is ${amount(reason.limit)}`,
+        parts.join("\n"),
+      );
+    }
     case "timeout":
       return text("KM0511", `${reason.what} took longer than ${reason.ms / 1000} s`, "");
     case "interrupted":
@@ -73,6 +90,8 @@ export function helpFor(reason: FailureReason): string | undefined {
       return "put a program for the image's own platform there: one that a component builds, or correct the target";
     case "tool":
       return "kmips doctor shows everything that this project lacks, kmips setup installs it";
+    case "builder":
+      return "--builder (or KMIPS_BUILDER) names another builder; without one kmips setup makes a private one";
     default:
       return undefined;
   }

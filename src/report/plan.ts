@@ -1,7 +1,7 @@
 /**
  * A plan as text: one line per node that would run, root causes first with their followers below.
  */
-import type { Address } from "../model/node.js";
+import type { Address, NodeKind } from "../model/node.js";
 import type { Cause, Plan, PlannedNode } from "../plan/plan.js";
 import { formatMs } from "./duration.js";
 import { printable, type Paint } from "./paint.js";
@@ -13,12 +13,25 @@ export interface PlanCounts {
   readonly waiting: number;
   readonly nativeMs: number;
   readonly emulatedMs: number;
+  /** Emulated ms by kind of node. */
+  readonly emulatedByKind: Readonly<Partial<Record<NodeKind, number>>>;
+  /** Of those to run and waiting, the ones that never ran, so that nothing is known of their time. */
+  readonly unknown: number;
 }
 
 /** Groups are names, not work: they are not counted. */
 export function countPlan(plan: Plan): PlanCounts {
-  const counts = { total: 0, cached: 0, toRun: 0, waiting: 0, nativeMs: 0, emulatedMs: 0 };
-  for (const { decision, expectedMs } of plan.nodes.values()) {
+  const counts = {
+    total: 0,
+    cached: 0,
+    toRun: 0,
+    waiting: 0,
+    nativeMs: 0,
+    emulatedMs: 0,
+    unknown: 0,
+  };
+  const emulatedByKind: Partial<Record<NodeKind, number>> = {};
+  for (const { node, decision, expectedMs } of plan.nodes.values()) {
     if (decision.state === "group") continue;
     counts.total++;
     if (decision.state === "cached") counts.cached++;
@@ -26,27 +39,47 @@ export function countPlan(plan: Plan): PlanCounts {
       if (decision.state === "invalidated") counts.toRun++;
       else counts.waiting++;
       counts.nativeMs += expectedMs?.native ?? 0;
-      counts.emulatedMs += expectedMs?.emulated ?? 0;
+      const emulated = expectedMs?.emulated ?? 0;
+      counts.emulatedMs += emulated;
+      const { kind } = node.definition;
+      if (emulated > 0) emulatedByKind[kind] = (emulatedByKind[kind] ?? 0) + emulated;
+      if (expectedMs === undefined) counts.unknown++;
     }
   }
-  return counts;
+  return { ...counts, emulatedByKind };
 }
 
 export interface PlanTextOptions {
   readonly paint: Paint;
+  /** Nodes of the plan whose results decide more of the graph and are not known. */
+  readonly unknown?: readonly Address[];
   /** Cached nodes are listed too. */
   readonly all: boolean;
 }
 
 /** `cause`, `follows` and, with `all`, `cached` lines, then the counts. */
-export function renderPlan(plan: Plan, { paint, all }: PlanTextOptions): string {
+export function renderPlan(plan: Plan, { paint, all, unknown = [] }: PlanTextOptions): string {
   const lines: string[] = [];
   for (const planned of plan.nodes.values()) {
     const line = planLine(planned, paint, all);
     if (line !== undefined) lines.push(line);
   }
+  lines.push(...unknownLines(plan, unknown, paint));
   lines.push(planSummary(countPlan(plan)));
   return `${lines.join("\n")}\n`;
+}
+
+/** What cannot be said yet, and what the build does about it. */
+export function unknownLines(plan: Plan, unknown: readonly Address[], paint: Paint): string[] {
+  return unknown.flatMap((address) => {
+    const node = plan.nodes.get(address)?.node;
+    if (node === undefined) return [];
+    const what =
+      node.definition.kind === "dockerfile"
+        ? "the nodes of its instructions are not known"
+        : "the names of packages are not checked";
+    return [`${paint.cyan("unknown")}  ${printable(address)}  until it has run ${what}`];
+  });
 }
 
 function planLine(planned: PlannedNode, paint: Paint, all: boolean): string | undefined {
@@ -97,17 +130,23 @@ export function planSummary(counts: PlanCounts): string {
     `${counts.total} nodes: ${counts.cached} cached, ${counts.toRun} to run, ${counts.waiting} waiting on them`,
   ];
   if (counts.nativeMs + counts.emulatedMs > 0) {
+    const kinds = Object.entries(counts.emulatedByKind)
+      .sort(([, a], [, b]) => b - a)
+      .map(([kind, ms]) => `${kind} ${formatMs(ms)}`);
+    const split = kinds.length > 0 ? ` (${kinds.join(", ")})` : "";
     parts.push(
-      `about ${formatMs(counts.nativeMs)} native, ${formatMs(counts.emulatedMs)} emulated`,
+      `about ${formatMs(counts.nativeMs)} native, ${formatMs(counts.emulatedMs)} emulated${split}`,
     );
+    if (counts.unknown > 0) parts.push(`${counts.unknown} never ran`);
   }
   return parts.join("; ");
 }
 
-/** The plan for `--json`. */
-export function planAsData(plan: Plan): unknown {
+/** The plan for `--json`; `unknown` as in `PlanTextOptions`. */
+export function planAsData(plan: Plan, unknown: readonly Address[] = []): unknown {
   return {
     ...countPlan(plan),
+    unknown: unknown.filter((address) => plan.nodes.has(address)),
     nodes: [...plan.nodes.values()]
       .filter(({ decision }) => decision.state !== "group")
       .map(({ node, decision, expectedMs }) => ({

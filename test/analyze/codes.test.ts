@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ANALYSIS_CODES, type AnalysisCode } from "../../src/analyze/index.js";
-import { analyzeProject, caret, print, type Project } from "./support/project.js";
+import { ANALYSIS_CODES, type AnalysisCode, type KnownResults } from "../../src/analyze/index.js";
+import { analyzeProject, caret, knownPackages, print, type Project } from "./support/project.js";
 
 interface Case {
   readonly code: AnalysisCode;
@@ -11,6 +11,7 @@ interface Case {
   readonly message: RegExp;
   readonly help?: RegExp;
   readonly links?: Readonly<Record<string, string>>;
+  readonly known?: KnownResults;
 }
 
 /** A source, a Go toolchain and a component that are fine, for cases about something else. */
@@ -21,6 +22,14 @@ component c { source = source.s, version = v1.0.0, go { toolchain = toolchain.go
 const image = (body: string): string => `${BASE}image i { ${body} }\n`;
 const test = (body: string): string => image(`test "t" { ${body} }`);
 const source = (body: string): string => `source s { ${body} }\n`;
+
+/** A Debian base and an image on it. */
+const DEBIAN = "base d { debian { suite = bookworm } }\n";
+const onDebian = (body: string): string => `${DEBIAN}image i { from = base.d, ${body} }\n`;
+const base = (body: string): string => `base d { debian { ${body} } }\n`;
+const table = (rows: string, body = 'install = ["bind-tools"]'): string =>
+  `${onDebian(`${body}, packages = packages.t`)}packages t { from = "alpine", to = base.d, ${rows} }\n`;
+const ARCHIVE = knownPackages({ curl: "7.88.1-10", "bind9-dnsutils": "1:9.18", busybox: "1.35" });
 
 const CASES: readonly Case[] = [
   {
@@ -627,6 +636,221 @@ component d { source = source.s, go { toolchain = toolchain.cc, packages = { d =
     at: '"t"',
     message: /both "cmd" and steps/,
   },
+  {
+    code: "KM0350",
+    name: "a package that the archive does not have",
+    recipe: onDebian('install = ["curk"]'),
+    known: ARCHIVE,
+    at: '"curk"',
+    message: /bookworm, bookworm-updates for mips64le has no package "curk"/,
+    help: /it has curl/,
+  },
+  {
+    code: "KM0350",
+    name: "a version that the archive does not have",
+    recipe: onDebian('install = ["curl=7.88.1-9"]'),
+    known: ARCHIVE,
+    at: '"curl=7.88.1-9"',
+    message: /has no version 7\.88\.1-9 of "curl"/,
+    help: /7\.88\.1-10/,
+  },
+  {
+    code: "KM0350",
+    name: "a package of a base",
+    recipe: base('suite = bookworm, include = ["busibox"]'),
+    known: ARCHIVE,
+    at: '"busibox"',
+    message: /has no package "busibox"/,
+    help: /busybox/,
+  },
+  {
+    code: "KM0350",
+    name: "a name of a table that the archive does not have",
+    recipe: table('"bind-tools" -> ["bind9-dnsutil"]'),
+    known: ARCHIVE,
+    at: '"bind9-dnsutil"',
+    message: /has no package "bind9-dnsutil"/,
+    help: /bind9-dnsutils/,
+  },
+  {
+    code: "KM0351",
+    name: "a package with an architecture",
+    recipe: onDebian('install = ["curl:amd64"]'),
+    at: '"curl:amd64"',
+    message: /"curl:amd64" is not the name/,
+    help: /leave out the architecture/,
+  },
+  {
+    code: "KM0352",
+    name: "a package without a row",
+    recipe: table('"curl" -> same'),
+    known: ARCHIVE,
+    at: '"bind-tools"',
+    message: /packages\.t has no row for alpine's "bind-tools"/,
+    help: /the archive has bind9-dnsutils; add: "bind-tools" -> \["bind9-dnsutils"\]/,
+  },
+  {
+    code: "KM0353",
+    name: "a denied package",
+    recipe: table('"bind-tools" -> deny("too large")'),
+    at: '"bind-tools"',
+    message: /"bind-tools" is denied: too large/,
+  },
+  {
+    code: "KM0354",
+    name: "packages on scratch",
+    recipe: 'image i { install = ["curl"] }',
+    at: "install",
+    message: /image\.i installs packages, but does not stand on a Debian base/,
+    help: /from = base\.NAME/,
+  },
+  {
+    code: "KM0355",
+    name: "a suite without the architecture",
+    recipe: base("suite = trixie"),
+    at: "trixie",
+    message: /Debian's "trixie" has no packages for mips64el/,
+    help: /the last suite with mips64el is bookworm/,
+  },
+  {
+    code: "KM0355",
+    name: "a suite before the architecture",
+    recipe: `project { targets = [riscv64] }\n${base("suite = bookworm")}`,
+    at: "bookworm",
+    message: /Debian's "bookworm" has no packages for riscv64/,
+    help: /the first suite with riscv64 is trixie/,
+  },
+  {
+    code: "KM0355",
+    name: "an unknown suite",
+    recipe: base("suite = stable"),
+    at: "stable",
+    message: /"stable" is not the codename/,
+    help: /bookworm/,
+  },
+  {
+    code: "KM0355",
+    name: "an architecture without releases",
+    recipe: `project { targets = [mips64] }\n${base("suite = bookworm")}`,
+    at: "bookworm",
+    message: /Debian has no release for mips64/,
+  },
+  {
+    code: "KM0356",
+    name: "a table for another archive",
+    recipe: `base e { debian { suite = bullseye } }\n${DEBIAN}packages t { from = "alpine", to = base.e, default -> same }
+image i { from = base.d, install = ["curl"], packages = packages.t }`,
+    at: '"curl"',
+    message: /packages\.t has the names of base\.e, but image\.i stands on another archive/,
+    help: /a table to base\.d/,
+  },
+  {
+    code: "KM0357",
+    name: "a run without an image",
+    recipe: 'image i { run "x" { cmd = ["/x"] } }',
+    at: '"x"',
+    message: /"x" runs in image\.i, which has nothing in it yet/,
+  },
+  {
+    code: "KM0204",
+    name: "a run with script and command",
+    recipe: onDebian('run "x" { cmd = ["/x"], script = "x" }'),
+    at: '"x"',
+    message: /"cmd".* exactly one/,
+  },
+  {
+    code: "KM0227",
+    name: "a run of nothing",
+    recipe: onDebian('run "x" { cmd = [] }'),
+    at: "cmd",
+    message: /"cmd" is empty/,
+  },
+  {
+    code: "KM0301",
+    name: "two runs with one address",
+    recipe: onDebian('run "a b" { cmd = ["/x"] } run "a-b" { cmd = ["/x"] }'),
+    at: '"a-b"',
+    message: /Duplicate run "a-b"/,
+  },
+  {
+    code: "KM0206",
+    name: "a run without letters",
+    recipe: onDebian('run "+" { cmd = ["/x"] }'),
+    at: '"+"',
+    message: /neither letters nor digits/,
+  },
+  {
+    code: "KM0225",
+    name: "a package with two rows",
+    recipe: table('"bind-tools" -> same, "bind-tools" -> ["bind9-dnsutils"]'),
+    at: '"bind-tools"',
+    message: /Key "bind-tools" stands twice/,
+  },
+  {
+    code: "KM0227",
+    name: "a row that asks",
+    recipe: table('"bind-tools" -> ask'),
+    at: "ask",
+    message: /"bind-tools" asks, which only the default can/,
+  },
+  {
+    code: "KM0227",
+    name: "a default with names",
+    recipe: table('default -> ["curl"]'),
+    at: '["curl"]',
+    message: /The default is neither ask nor same/,
+  },
+  {
+    code: "KM0227",
+    name: "a row of a bare name",
+    recipe: table("curl -> same"),
+    at: "same",
+    message: /only default may be one/,
+    help: /"curl" in quotes/,
+  },
+  {
+    code: "KM0205",
+    name: "a table without packages to install",
+    recipe: `${onDebian("packages = packages.t")}packages t { from = "alpine", to = base.d }`,
+    at: "packages",
+    message: /"packages" only goes with "install"/,
+  },
+  {
+    code: "KM0227",
+    name: "suites without the suite",
+    recipe: base('suite = bookworm, suites = ["bookworm-updates"]'),
+    at: "suites",
+    message: /does not have the suite "bookworm"/,
+  },
+  {
+    code: "KM0227",
+    name: "a bad component of an archive",
+    recipe: base('suite = bookworm, components = ["main contrib"]'),
+    at: '"main contrib"',
+    message: /not a component/,
+  },
+  {
+    code: "KM0332",
+    name: "an excluded path that is relative",
+    recipe: base('suite = bookworm, exclude_paths = [glob"usr/share/doc/**"]'),
+    at: 'glob"usr/share/doc/**"',
+    message: /is not absolute/,
+    help: /glob"\/usr/,
+  },
+  {
+    code: "KM0330",
+    name: "a keyring that is not there",
+    recipe: base('suite = bookworm, keyring = "keys/x.gpg"'),
+    at: '"keys/x.gpg"',
+    message: /Cannot find the keyring/,
+  },
+  {
+    code: "KM0310",
+    name: "a base and an image of one name",
+    recipe: `${DEBIAN}image d { from = base.d, tag = "bookworm" }`,
+    at: "tag",
+    message: /image\.d and base\.d are both "d:bookworm"/,
+  },
 ];
 
 function list(length: number): string {
@@ -643,8 +867,8 @@ function doubling(times: number): string {
 describe("analyze()", () => {
   it.each(CASES.map((entry) => [entry.code, entry.name, entry] as const))(
     "reports %s for %s, and nothing else",
-    (code, _name, { recipe, at, message, help, links }) => {
-      const { graph, diagnostics } = analyzeProject(recipe, links);
+    (code, _name, { recipe, at, message, help, links, known }) => {
+      const { graph, diagnostics } = analyzeProject(recipe, links, known);
       expect(
         diagnostics.map((found) => found.code),
         diagnostics.map(print).join("\n"),

@@ -81,6 +81,8 @@ describe("describeSchema()", () => {
       "source",
       "toolchain",
       "component",
+      "base",
+      "packages",
       "image",
       "index",
       "group",

@@ -137,6 +137,19 @@ describe("archive", () => {
     });
   });
 
+  it("is read again from where it came when the kept one is damaged", async () => {
+    const { location, digest } = archive("kept.tar", "--mtime=@3");
+    const origin = { type: "archive", location, digest, strip: 1 } as const;
+    const { fetched } = await runSource({ kind: "source", origin }, rig.context("source.x"));
+    expect(fetched).toEqual([
+      { kind: "archive", name: location, digest, size: readFileSync(location).byteLength },
+    ]);
+    const blob = rig.store.blobPath(fetched![0]!.digest);
+    chmodSync(blob, 0o644);
+    writeFileSync(blob, Buffer.alloc(fetched![0]!.size));
+    expect(await entriesOf(origin)).toEqual(PROJECT);
+  });
+
   it("is fetched over HTTP once, then found by its digest even offline", async () => {
     const { location, digest } = archive("served.tar", "--mtime=@2");
     const server = createServer((request, response) => {
@@ -201,6 +214,51 @@ describe("git", () => {
     );
   });
 
+  it("keeps the commit's objects, and needs nothing else to bring it again", async () => {
+    const there = { type: "git", url: repository, commit: first } as const;
+    const { outputs, fetched } = await runSource(
+      { kind: "source", origin: there },
+      rig.context("source.x"),
+    );
+    expect(fetched).toMatchObject([{ kind: "git", name: first }]);
+    const key = digestOf("source.x");
+    rig.store.putVault({ key, address: "source.x", items: fetched! });
+    const gone = { type: "git", url: "https://127.0.0.1:9/gone.git", commit: first } as const;
+    const offline = rig.context("source.x", { offline: true });
+    const again = await runSource({ kind: "source", origin: gone }, offline);
+    expect(again.outputs).toEqual(outputs);
+    expect(again.fetched).toEqual(fetched);
+
+    const pack = rig.store.blobPath(fetched![0]!.digest);
+    chmodSync(pack, 0o644);
+    writeFileSync(pack, Buffer.alloc(fetched![0]!.size));
+    await expect(runSource({ kind: "source", origin: gone }, offline)).rejects.toMatchObject({
+      reason: { type: "network", what: `commit ${first} of ${gone.url}` },
+    });
+    expect((await runSource({ kind: "source", origin: there }, offline)).outputs).toEqual(outputs);
+  });
+
+  it("takes a repository whole when its server does not name old commits", async () => {
+    const strict = join(root, "strict.git");
+    execFileSync("git", ["clone", "--quiet", "--bare", repository, strict], {
+      env: { PATH: "/usr/bin:/bin", HOME: root },
+    });
+    const origin = { type: "git", url: `file://${strict}`, commit: first } as const;
+    const { fetched } = await runSource(
+      { kind: "source", origin },
+      rig.context("source.strict", {
+        environment: {
+          ...rig.context("x").environment,
+          GIT_PROTOCOL: "version=0",
+          GIT_CONFIG_COUNT: "1",
+          GIT_CONFIG_KEY_0: "protocol.version",
+          GIT_CONFIG_VALUE_0: "0",
+        },
+      }),
+    );
+    expect(fetched).toMatchObject([{ kind: "git", name: first }]);
+  });
+
   it("refuses a commit that is not there", async () => {
     const commit = "0123456789".repeat(4);
     await expect(entriesOf({ type: "git", url: repository, commit })).rejects.toMatchObject({
@@ -211,7 +269,9 @@ describe("git", () => {
   it("cannot be made to run a program by its URL", async () => {
     const canary = join(root, "git-canary");
     for (const url of [`ext::sh -c "touch ${canary}"`, `--upload-pack=touch ${canary}`]) {
-      await expect(entriesOf({ type: "git", url, commit: first })).rejects.toMatchObject({
+      await expect(
+        entriesOf({ type: "git", url, commit: "0123456789".repeat(4) }),
+      ).rejects.toMatchObject({
         reason: { type: "network" },
       });
     }

@@ -1,7 +1,7 @@
 /**
  * Brings a tar archive by its digest: the bytes are verified before anything looks into them.
  */
-import { createReadStream, existsSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, openSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import {
@@ -9,29 +9,52 @@ import {
   isDigest,
   type Digest,
   type StoredBlob,
+  type VaultItem,
 } from "../../../cache/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import { invariant } from "../../model/invariant.js";
 import type { SourceOrigin } from "../../model/node.js";
 import type { ActionContext } from "../context.js";
 import { httpGet } from "../http-get.js";
+import { missingInTree, treeOf } from "../trees.js";
 import { unpackTar } from "../unpack.js";
 
-/** The tree of the archive, `strip` leading components less. @throws NodeFailure */
+/** The tree of the archive, `strip` leading components less, and the archive itself. @throws NodeFailure */
 export async function fetchArchive(
   origin: Extract<SourceOrigin, { type: "archive" }>,
   ctx: ActionContext,
-): Promise<StoredBlob> {
+): Promise<{ readonly tree: StoredBlob; readonly fetched: readonly VaultItem[] }> {
   const { location, digest, strip } = origin;
   invariant(isDigest(digest), `Not a digest: ${digest}`);
   // An archive that was fetched once is found by its digest, wherever it came from.
-  if (!ctx.store.has(digest)) {
+  if (!ctx.store.has(digest) || ctx.store.check(digest) !== undefined) {
     await storeVerified(await openArchive(location, ctx), location, digest, ctx);
   }
   // tar wants a file of its own: the blob is bound read-only into the sandbox.
   const copy = join(ctx.store.temporaryDirectory(), "archive");
   ctx.store.copyTo(digest, copy, 0o600);
-  return unpackTar(ctx, copy, strip, location);
+  return {
+    tree: await unpackTar(ctx, copy, strip, location),
+    fetched: [{ kind: "archive", name: location, digest, size: statSync(copy).size }],
+  };
+}
+
+/** The tree of an archive that is a file of another tree. @throws NodeFailure */
+export async function unpackMember(
+  { node, path }: Extract<SourceOrigin, { type: "member" }>,
+  ctx: ActionContext,
+): Promise<StoredBlob> {
+  const tree = treeOf(ctx, node);
+  const member = ctx.store.openTreeFile(tree, path);
+  if (member === undefined) throw missingInTree(ctx.store, tree, node, path);
+  const copy = join(ctx.store.temporaryDirectory(), "archive");
+  const fd = openSync(copy, "wx", 0o600);
+  try {
+    for (const chunk of member.chunks) writeSync(fd, chunk);
+  } finally {
+    closeSync(fd);
+  }
+  return unpackTar(ctx, copy, 0, path);
 }
 
 async function openArchive(location: string, ctx: ActionContext): Promise<Readable> {

@@ -4,13 +4,14 @@
  * Network clients run with the user's environment; whatever they bring is checked against what
  * the recipe or the lock names before it becomes a result.
  */
+import type { StoredBlob, VaultItem } from "../../../cache/index.js";
 import type { SourceDefinition, SourceOrigin } from "../../model/node.js";
 import { assertNever } from "../../model/invariant.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import { downloadModule } from "../go-client.js";
 import { treeOutcome } from "../trees.js";
-import { fetchArchive } from "./source-archive.js";
+import { fetchArchive, unpackMember } from "./source-archive.js";
 import { fetchCommit } from "./source-git.js";
 import { snapshotFiles } from "./source-local.js";
 
@@ -20,23 +21,25 @@ export async function runSource(
   ctx: ActionContext,
 ): Promise<ActionOutcome> {
   const started = performance.now();
-  const tree = await fetchTree(node.origin, ctx);
-  return treeOutcome(tree, started);
+  const { tree, fetched } = await fetchTree(node.origin, ctx);
+  return { ...treeOutcome(tree, started), ...(fetched === undefined ? {} : { fetched }) };
 }
 
 async function fetchTree(
   origin: SourceOrigin,
   ctx: ActionContext,
-): Promise<{ readonly digest: `sha256:${string}`; readonly size: number }> {
+): Promise<{ readonly tree: StoredBlob; readonly fetched?: readonly VaultItem[] }> {
   switch (origin.type) {
     case "go-module": {
       const module = await downloadModule(ctx, origin.path, origin.version, origin.sum);
-      return ctx.store.captureTree(module.directory);
+      return { tree: ctx.store.captureTree(module.directory) };
     }
     case "git":
       return fetchCommit(origin, ctx);
     case "archive":
       return fetchArchive(origin, ctx);
+    case "member":
+      return { tree: await unpackMember(origin, ctx) };
     case "directory": {
       const files = ctx.inputs.list(origin.path, origin.include, origin.exclude);
       if (files === undefined) {
@@ -47,7 +50,7 @@ async function fetchTree(
           candidates: [],
         });
       }
-      return snapshotFiles(origin.path, files, ctx);
+      return { tree: snapshotFiles(origin.path, files, ctx) };
     }
     case "files": {
       const files = origin.paths.map((path) => {
@@ -62,7 +65,7 @@ async function fetchTree(
         }
         return file;
       });
-      return snapshotFiles(origin.base, files, ctx);
+      return { tree: snapshotFiles(origin.base, files, ctx) };
     }
     default:
       return assertNever(origin);

@@ -1,7 +1,8 @@
 /** A project in memory: recipes and files by path relative to `/project`, shipped ones below `kmips:`. */
 import { expect } from "vitest";
 import { lineAndColumn, type Diagnostic } from "../../../grammar/index.js";
-import { analyze, type Analysis } from "../../../src/analyze/index.js";
+import { analyze, type Analysis, type KnownResults } from "../../../src/analyze/index.js";
+import { readPackageNames } from "../../../src/debian/package-names.js";
 import type { GraphNode, NodeDefinition } from "../../../src/model/node.js";
 import type { FileReader } from "../../../src/model/ports.js";
 
@@ -48,6 +49,7 @@ export function memoryReader(
 export function analyzeProject(
   files: Project | string,
   links: Readonly<Record<string, string>> = {},
+  known?: KnownResults,
 ): Analysis {
   const project = typeof files === "string" ? { "project.kmips": files } : files;
   return analyze({
@@ -55,7 +57,17 @@ export function analyzeProject(
     entry: [`${ROOT}/project.kmips`],
     reader: memoryReader(project, links),
     shipped: SHIPPED,
+    ...(known !== undefined && { known }),
   });
+}
+
+/** What is known when every index has these packages: name → version. */
+export function knownPackages(packages: Readonly<Record<string, string>>): KnownResults {
+  const paragraphs = Object.entries(packages).map(
+    ([name, version]) => `Package: ${name}\nVersion: ${version}\n`,
+  );
+  const names = readPackageNames([paragraphs.join("\n")]);
+  return { dockerfile: () => undefined, packageNames: () => names };
 }
 
 /** `KM0302 project.kmips:3:14 Unknown source "etc" (did you mean "etcd"?)`. */

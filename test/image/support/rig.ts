@@ -59,6 +59,7 @@ export class ImageRig {
   readonly directory = mkdtempSync(join(tmpdir(), "kmips-image-"));
   readonly #outputs = new Map<string, Output>();
   readonly #trees = new Map<string, Digest>();
+  readonly #images = new Map<string, Digest>();
   readonly store: Store;
 
   private constructor(store: Store) {
@@ -86,12 +87,18 @@ export class ImageRig {
     this.#trees.set(address, this.store.writeTree(entries).digest);
   }
 
+  /** Makes the outputs of an assembled image those of the node `address`. */
+  addImage(address: string, outputs: readonly Output[]): void {
+    this.#images.set(address, outputs.find((output) => output.name === "manifest")!.digest);
+  }
+
   inputs(base?: readonly Output[]): ImageInputs {
     return {
       store: this.store,
       ...(base === undefined ? {} : { base }),
       output: (node, name) => this.#outputs.get(`${node}.${name}`)!,
       tree: (node) => this.#trees.get(node)!,
+      image: (node) => this.#images.get(node)!,
     };
   }
 

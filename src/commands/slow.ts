@@ -1,0 +1,82 @@
+/** `kmips slow`: where the time under emulators went, as of each node's last run. */
+import type { ActionRecord } from "../../cache/index.js";
+import type { Address, NodeDefinition, NodeKind } from "../model/node.js";
+import type { Workspace } from "./workspace.js";
+
+export interface SlowRow {
+  readonly address: Address;
+  readonly kind: NodeKind;
+  readonly emulatedMs: number;
+  readonly nativeMs: number;
+  /** Of the emulated time of all nodes: 0 to 1. */
+  readonly share: number;
+  /** What would make it less. */
+  readonly hint: string;
+}
+
+export interface SlowReport {
+  readonly emulatedMs: number;
+  readonly nativeMs: number;
+  /** Nodes with emulated time, the worst first. */
+  readonly rows: readonly SlowRow[];
+  /** Nodes that were never built here. */
+  readonly unknown: readonly Address[];
+}
+
+/** The emulated time of the selected nodes' last runs. */
+export function slowNodes(
+  { graph, history, store }: Workspace,
+  selection: readonly Address[],
+): SlowReport {
+  const ran: { address: Address; definition: NodeDefinition; record: ActionRecord }[] = [];
+  const unknown: Address[] = [];
+  for (const address of selection) {
+    const definition = graph.nodes.get(address)?.definition;
+    if (definition === undefined || definition.kind === "group") continue;
+    const key = history.lastBuilt(address);
+    const record = key === undefined ? undefined : store.inspectAction(key).record;
+    if (record === undefined) unknown.push(address);
+    else ran.push({ address, definition, record });
+  }
+  const sum = (pick: (record: ActionRecord) => number): number =>
+    ran.reduce((total, { record }) => total + pick(record), 0);
+  const emulatedMs = sum((record) => record.emulatedMs);
+  const rows = ran
+    .filter(({ record }) => record.emulatedMs > 0)
+    .sort((a, b) => b.record.emulatedMs - a.record.emulatedMs)
+    .map(({ address, definition, record }) => ({
+      address,
+      kind: definition.kind,
+      emulatedMs: record.emulatedMs,
+      nativeMs: record.nativeMs,
+      share: record.emulatedMs / emulatedMs,
+      hint: hintFor(definition, record),
+    }));
+  return { emulatedMs, nativeMs: sum((record) => record.nativeMs), rows, unknown };
+}
+
+function hintFor(definition: NodeDefinition, record: ActionRecord): string {
+  switch (definition.kind) {
+    case "base":
+      return definition.scripts === "emulated"
+        ? "scripts = chrootless runs the maintainer scripts natively"
+        : "";
+    case "install": {
+      const count = packageCount(record);
+      return definition.scripts === "emulated"
+        ? "scripts = split emulates the maintainer scripts alone"
+        : `maintainer scripts of ${count} package${count === 1 ? "" : "s"}; recommends = false leaves out what is only recommended`;
+    }
+    case "run":
+      return "what it only writes belongs into a files block, what it installs into install";
+    case "test":
+      return `${definition.steps.length} step${definition.steps.length === 1 ? "" : "s"}, ${definition.services.length} service${definition.services.length === 1 ? "" : "s"}; not part of the image`;
+    default:
+      return "";
+  }
+}
+
+function packageCount({ fields }: ActionRecord): number {
+  const value = fields.find(({ name }) => name === "packages")?.value;
+  return value?.type === "list" ? value.items.length : 0;
+}
