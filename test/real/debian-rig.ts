@@ -1,5 +1,5 @@
 /** Debian bases and installs from the machine's own archive, node by node. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { env } from "node:process";
@@ -102,6 +102,21 @@ export class DebianRig {
     const outcome = await runInstall(definition, this.rig.context(address, overrides));
     this.rig.finish(address, definition, outcome);
     return outcome;
+  }
+
+  /** Command lines of processes that see directories of the store mounted: what a sandbox left behind. */
+  sandboxedProcesses(): string[] {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((pid) => {
+        try {
+          const mounts = readFileSync(`/proc/${pid}/mountinfo`, "utf8");
+          const isOurs = mounts.includes(` ${this.rig.store.root}/`);
+          return isOurs ? [readFileSync(`/proc/${pid}/cmdline`, "utf8")] : [];
+        } catch {
+          return []; // It has ended meanwhile.
+        }
+      });
   }
 
   async #packages(

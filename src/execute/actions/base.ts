@@ -5,7 +5,7 @@
  * to work; with `emulated` they run in the new root under the emulator. The sandbox has no
  * network and none of this machine's configuration.
  */
-import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { layeredImage, rootChanges, storeChanges } from "../../image/index.js";
 import { NodeFailure } from "../../model/failure.js";
@@ -45,13 +45,17 @@ export async function runBase(node: BaseDefinition, ctx: ActionContext): Promise
   if (emulated) requireHandler(node.platform, ctx);
   let emulatedMs = 0;
   const notes: string[] = [];
-  const root = await withEmulatorRetry(async () => {
-    const made = await makeRoot(node, ctx);
-    if (emulated) emulatedMs += made.elapsedMs;
-    return made.root;
+  const layer = await withEmulatorRetry(async () => {
+    const directory = ctx.store.temporaryDirectory();
+    try {
+      const { root, elapsedMs } = await makeRoot(node, directory, ctx);
+      if (emulated) emulatedMs += elapsedMs;
+      const changes = rootChanges(ctx.store, { root, layers: [], origin: "base" });
+      return storeChanges(ctx.store, changes, node.epoch);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   }, notes);
-  const changes = rootChanges(ctx.store, { root, layers: [], origin: "base" });
-  const layer = storeChanges(ctx.store, changes, node.epoch);
   const { platform, epoch, config } = node;
   const { outputs } = layeredImage(ctx.store, {
     ...{ platform, epoch, config },
@@ -67,9 +71,9 @@ export async function runBase(node: BaseDefinition, ctx: ActionContext): Promise
 
 async function makeRoot(
   node: BaseDefinition,
+  directory: string,
   ctx: ActionContext,
 ): Promise<{ readonly root: string; readonly elapsedMs: number }> {
-  const directory = ctx.store.temporaryDirectory();
   const repository = join(directory, "packages");
   const { definition, stanzas } = writeRepository(ctx, node.packages, node.suite, repository);
   const out = join(directory, "out");

@@ -5,7 +5,7 @@
  * maintainer scripts run under the emulator (see maintainer-scripts.ts); with `emulated` it is the
  * target's own dpkg. The sandbox has no network and none of this machine's configuration.
  */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   layeredImage,
@@ -58,16 +58,22 @@ export async function runInstall(
   const layers = readImage(store, manifestOf(base)).manifest.layers.map(({ digest }) => digest);
   let emulatedMs = 0;
   const notes: string[] = [];
-  const changes = await withEmulatorRetry(async () => {
-    const root = join(store.temporaryDirectory(), "root");
-    mkdirSync(root);
-    chmodSync(root, 0o755);
-    rootFileSystem(store, manifestOf(base), root);
-    const snapshot = snapshotRoot(root);
-    emulatedMs += await addPackages(node, root, ctx);
-    return rootChanges(store, { root, layers, origin: "install", snapshot });
+  const layer = await withEmulatorRetry(async () => {
+    const directory = store.temporaryDirectory();
+    try {
+      const root = join(directory, "root");
+      mkdirSync(root);
+      chmodSync(root, 0o755);
+      rootFileSystem(store, manifestOf(base), root);
+      const snapshot = snapshotRoot(root);
+      emulatedMs += await addPackages(node, directory, root, ctx);
+      const changes = rootChanges(store, { root, layers, origin: "install", snapshot });
+      return storeChanges(store, changes, node.epoch);
+    } finally {
+      // A build may have many of these, each as large as an image.
+      rmSync(directory, { recursive: true, force: true });
+    }
   }, notes);
-  const layer = storeChanges(store, changes, node.epoch);
   const { platform, epoch } = node;
   const { outputs } = layeredImage(store, {
     ...{ platform, epoch, base },
@@ -84,10 +90,10 @@ export async function runInstall(
 /** Adds the set to the root file system; how long the emulator worked, in milliseconds. */
 async function addPackages(
   node: InstallDefinition,
+  directory: string,
   root: string,
   ctx: ActionContext,
 ): Promise<number> {
-  const directory = ctx.store.temporaryDirectory();
   const repository = join(directory, "packages");
   const { definition, stanzas } = writeRepository(ctx, node.packages, "kmips", repository);
   const tools = join(directory, "tools");
