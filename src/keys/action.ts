@@ -218,7 +218,7 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       sink.list("exclude paths", definition.excludePaths);
       sink.list("keep paths", definition.keepPaths);
       describeConfig(definition.config, sink);
-      sink.map("tools", versionsOf(["apt", "dpkg", "mmdebstrap"], inputs));
+      sink.map("tools", versionsOf(BASE_TOOLS, inputs));
       if (definition.scripts === "emulated")
         sink.text("emulator", emulatorDigest(definition.platform, inputs));
       describeRules(sink);
@@ -414,6 +414,17 @@ function describeWriter(
   sink.text("epoch", String(epoch));
   sink.text("archive writer", String(ARCHIVE_VERSION));
 }
+
+/** The packages of this machine whose programs make a base, those that maintainer scripts call natively included. */
+const BASE_TOOLS = [
+  "apt",
+  "base-passwd",
+  "debconf",
+  "dpkg",
+  "init-system-helpers",
+  "mmdebstrap",
+  "passwd",
+];
 
 /** What decides which changes of a root file system are part of its layer. */
 function describeRules(sink: FieldSink): void {
