@@ -61,6 +61,46 @@ describe("an install", () => {
     expect(layersOf(both)).toHaveLength(3);
   });
 
+  const SCRIPT = `#!/bin/sh -e
+rm -r /etc/update-motd.d /etc/issue
+echo "$1" > /etc/state
+echo "$(uname -m) $DPKG_MAINTSCRIPT_PACKAGE \${DPKG_ROOT:-none}" >> /etc/state
+printf '%s\\n' "it's \$0: $0" >> /etc/state
+`;
+
+  it.each([
+    ["in the shell of all scripts", SCRIPT.replace(/^.*\$0.*\n/m, "")],
+    ["as a program, for it asks for its name", SCRIPT],
+    ["as a program of bash", SCRIPT.replace("/bin/sh", "/bin/bash")],
+    ["as a program that dpkg starts", SCRIPT.replace("/bin/sh -e", "/usr/bin/env sh")],
+  ])("runs a script %s, and hides what it removed", async (_, script) => {
+    const split = await debian.installOwn("base.debian", "own", script, "split");
+    const emulated = await debian.installOwn("base.debian", "own", script, "emulated");
+    expect(split.outputs).toEqual(emulated.outputs);
+    const layer = layersOf(split).at(-1)!.digest;
+    const entries = debian.rig.store.readBytes(layer).toString("latin1");
+    expect(entries).toContain("etc/.wh.issue\0");
+    expect(entries).toContain("configure\nmips64 own none\n");
+  });
+
+  it("says which package's script failed, and what it said", async () => {
+    const script = "#!/bin/sh\nset -e\necho no luck >&2\nfalse\necho not reached\n";
+    await expect(debian.installOwn("base.debian", "own", script, "split")).rejects.toMatchObject({
+      reason: {
+        type: "command",
+        excerpt: expect.stringMatching(/no luck[^]*package own \(--configure\)/) as string,
+      },
+    });
+  });
+
+  it("knows a crash of the emulator in a script, tries once more and gives up", async () => {
+    const script = "#!/bin/sh\nkill -SEGV $$\n";
+    await expect(debian.installOwn("base.debian", "own", script, "split")).rejects.toMatchObject({
+      reason: { type: "emulator-crash" },
+    });
+    expect(debian.sandboxedProcesses()).toEqual([]);
+  });
+
   it("leaves no process and no file behind when it is interrupted", async () => {
     const interrupt = new AbortController();
     let running = 0;
