@@ -3,7 +3,7 @@
  *
  * apt always solves and orders natively. With scripts `split` dpkg runs natively too, and only
  * maintainer scripts run under the emulator (see maintainer-scripts.ts); with `emulated` it is the
- * target's own dpkg. The sandbox has no network and none of this machine's configuration.
+ * target's own dpkg. What scripts call may be this machine's (native-programs.ts). The sandbox has no network and none of this machine's configuration.
  */
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -42,6 +42,7 @@ import {
   SERVER,
   SOURCES_LIST,
 } from "../maintainer-scripts.js";
+import { nativePrograms } from "../native-programs.js";
 import { runSandboxed } from "../run-tool.js";
 import type { Mount } from "../sandbox.js";
 
@@ -101,11 +102,18 @@ async function addPackages(
   const configuration = aptConfiguration({ architecture, recommends: definition.recommends });
   writeTools(tools, configuration);
   const isSplit = node.scripts === "split";
+  const isEmulated = !ctx.inputs.isNative(node.platform);
+  const changing = new Set(stanzas.map(({ name }) => name));
+  const native =
+    isSplit && isEmulated ? nativePrograms(root, PLACES.root, changing, ctx) : undefined;
   const what = `adding packages to ${node.base}`;
   const result = await runSandboxed(
     asRoot(ctx),
     {
-      mounts: mounts({ root, repository, tools, isSplit }, ctx),
+      mounts: [
+        ...mounts({ root, repository, tools, isSplit }, ctx),
+        ...(native === undefined ? [] : native.mounts),
+      ],
       cwd: "/",
       env: {
         ...dpkgEnvironment(node.epoch),
@@ -117,7 +125,7 @@ async function addPackages(
     },
     { what },
   );
-  const isEmulated = !ctx.inputs.isNative(node.platform);
+  native?.cleanUp();
   if (result.code !== 0) throw dpkgFailure(what, result, isEmulated);
   if (isEmulated) refuseCrash(what, result);
   checkInstalled(root, stanzas, false);
