@@ -83,17 +83,22 @@ export function openProject(
   return { environment, graph, notes, diagnostics };
 }
 
+/** Opens the store, making it when need be. @throws errors of the cache */
+export function openStoreOf(environment: Environment, tools: Tools): Promise<Store> {
+  return openStore(environment.storePath, {
+    locker: new FlockLocker(tools.require("flock"), tools.require("cat")),
+    durable: environment.durable,
+    onWarning: environment.onWarning,
+  });
+}
+
 /** Opens the project and its store. @throws RecipeErrors, UsageError, errors of the cache */
 export async function openWorkspace(outside: Environment): Promise<Workspace> {
   const texts = new RememberedTexts(outside.reader);
   const environment = { ...outside, reader: texts };
   const project = openProject(environment);
   const tools = new Tools(environment.toolSearch);
-  const store = await openStore(environment.storePath, {
-    locker: new FlockLocker(tools.require("flock"), tools.require("cat")),
-    durable: environment.durable,
-    onWarning: environment.onWarning,
-  });
+  const store = await openStoreOf(environment, tools);
   const stateDirectory = projectDirectory(environment.storePath, environment.root);
   mkdirSync(stateDirectory, { recursive: true });
   const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
