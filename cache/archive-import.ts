@@ -37,9 +37,25 @@ interface Range {
 interface Imported {
   readonly path: string;
   readonly type: EntryInput["type"];
+  /** As the archive says; directories and links of a tree have the usual one. */
   readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
   readonly range?: Range;
   readonly target?: string;
+}
+
+/** An entry of an image layer that another tool wrote: owner and mode as they are there. */
+export interface LayerEntry {
+  readonly path: string;
+  readonly type: EntryInput["type"];
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Of a symbolic link. */
+  readonly target?: string;
+  /** Of a regular file; readable until the store is closed, any number of times. */
+  readonly content?: { readonly size: number; readonly chunks: Iterable<Buffer> };
 }
 
 /** Reads the tar in `chunks` and stores its tree. Nothing is written but below the lease's own directory. */
@@ -59,11 +75,47 @@ export async function importArchive(
   }
 }
 
+/**
+ * Reads an image layer that another tool wrote (already decompressed), whiteouts as the files that
+ * stand for them. Hard links become copies; devices and pipes are left out, extended attributes go.
+ *
+ * @throws ArchiveError naming the entry that is malformed or hostile.
+ */
+export async function readForeignLayer(
+  session: Session,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<LayerEntry[]> {
+  await session.lease.hold();
+  const spool = session.temporaryPath();
+  const entries = await readArchive(chunks, spool, { specialFiles: "leave-out" });
+  return [...entries.values()].map(({ range, ...entry }) =>
+    range === undefined
+      ? entry
+      : {
+          ...entry,
+          content: {
+            size: range.size,
+            chunks: { [Symbol.iterator]: () => readSpool(spool, range) },
+          },
+        },
+  );
+}
+
+function* readSpool(spool: string, range: Range): Generator<Buffer, void, undefined> {
+  const file = openRegular(spool);
+  if (typeof file === "string") throw new ArchiveError("its unpacked content is gone");
+  try {
+    yield* readRange(file.fd, range);
+  } finally {
+    closeSync(file.fd);
+  }
+}
+
 /** Content goes to a spool as it comes, because a tree is written in another order. */
 async function readArchive(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   spool: string,
-  options: ImportOptions,
+  options: ImportOptions & { readonly specialFiles?: "leave-out" },
 ): Promise<Map<string, Imported>> {
   const {
     strip = 0,
@@ -95,7 +147,8 @@ async function readArchive(
           storage("write", spool, () => writeFully(fd, chunk));
         }
         const path = strippedPath(header.name, strip);
-        if (path === undefined) continue;
+        if (path === undefined || (options.specialFiles !== undefined && isSpecial(header)))
+          continue;
         if (entries.has(path)) throw new ArchiveError("comes twice", path);
         entries.set(path, imported(path, header, range, entries, strip));
       }
@@ -210,6 +263,10 @@ function isSparse({ pax }: Header): boolean {
   );
 }
 
+function isSpecial({ type }: Header): boolean {
+  return type === "character-device" || type === "block-device" || type === "fifo";
+}
+
 /** The path without its first `strip` components; undefined when nothing is left. */
 function strippedPath(name: string, strip: number): string | undefined {
   if (name.includes("\ufffd")) throw new ArchiveError("is not valid UTF-8", name);
@@ -230,14 +287,15 @@ function imported(
   earlier: ReadonlyMap<string, Imported>,
   strip: number,
 ): Imported {
+  const owned = { path, mode: header.mode & 0o7777, uid: header.uid, gid: header.gid };
   switch (header.type) {
     case "file":
     case "contiguous-file":
-      return { path, type: "file", mode: (header.mode & 0o111) === 0 ? 0o644 : 0o755, range };
+      return { ...owned, type: "file", range };
     case "directory":
-      return { path, type: "directory", mode: 0o755 };
+      return { ...owned, type: "directory" };
     case "symlink":
-      return { path, type: "symlink", mode: 0o777, target: header.linkname };
+      return { ...owned, type: "symlink", mode: 0o777, target: header.linkname };
     case "link": {
       const to = strippedPath(header.linkname, strip);
       const original = to === undefined ? undefined : earlier.get(to);
@@ -258,7 +316,9 @@ function writeEntries(
   const file = openRegular(spool);
   if (typeof file === "string") throw new ArchiveError("its unpacked content is gone");
   try {
-    const inputs = [...entries.values()].map(({ path, type, mode, range, target }): EntryInput => {
+    const inputs = [...entries.values()].map((entry): EntryInput => {
+      const { path, type, range, target } = entry;
+      const mode = type === "symlink" ? 0o777 : treeMode(entry);
       if (range !== undefined)
         return {
           path,
@@ -272,6 +332,11 @@ function writeEntries(
   } finally {
     closeSync(file.fd);
   }
+}
+
+/** Trees know two modes of files, and one of directories. */
+function treeMode({ type, mode }: Imported): number {
+  return type === "directory" || (mode & 0o111) !== 0 ? 0o755 : 0o644;
 }
 
 function* readRange(fd: number, { offset, size }: Range): Generator<Buffer, void, undefined> {

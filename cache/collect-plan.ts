@@ -20,6 +20,7 @@ import {
   pinsIn,
   surveyActions,
   surveyBlobs,
+  surveyBuilders,
   surveyCheckouts,
   surveyLeases,
   type Listed,
@@ -36,6 +37,8 @@ export interface CollectOptions {
   readonly vault?: boolean;
   /** Nothing younger than this goes. Default one hour. */
   readonly graceMs?: number;
+  /** Removes a directory whose files may belong to other users. */
+  readonly removeTree?: (path: string) => Promise<void>;
 }
 
 export interface PlannedRecord {
@@ -51,7 +54,8 @@ export interface PlannedRecord {
 export interface PlannedFile {
   readonly path: string;
   readonly size: number;
-  readonly what: "log" | "gocache" | "temporary" | "lease" | "lock" | "tombstone" | "vault";
+  readonly what:
+    "log" | "gocache" | "temporary" | "lease" | "lock" | "tombstone" | "vault" | "builder";
 }
 
 /** What a collection would remove, each with its size in bytes. */
@@ -141,6 +145,7 @@ class Planner {
       leases.filter(({ isLive }) => !isLive),
       new Set(live.map(({ id }) => id)),
     );
+    await this.#planBuilders();
     for (const [digest, size] of this.#sizes) if (this.#users.has(digest)) this.#bytes += size;
     const storeBytes = this.#bytes + this.#plannedBytes();
     this.#obeyCap();
@@ -272,6 +277,23 @@ class Planner {
       if (live.has(item.name) || this.#isYoung(item.stats)) continue;
       const size = item.stats.isDirectory() ? sizeOf(listDeep(item.path)) : item.stats.size;
       this.#files.push({ path: item.path, size, what: "temporary" });
+    }
+  }
+
+  /** The state of a private builder only saves time; one that runs now is left alone. */
+  async #planBuilders(): Promise<void> {
+    for (const { path, size, stats, isLive } of await surveyBuilders(this.#session)) {
+      const file = { path, size, what: "builder" } as const;
+      if (!isLive && !this.#isYoung(stats) && this.#isOld(stats.mtimeMs)) {
+        this.#files.push(file);
+        continue;
+      }
+      this.#bytes += size;
+      if (isLive || this.#isYoung(stats)) continue;
+      this.#candidates.push({
+        usedMs: stats.mtimeMs,
+        remove: () => (this.#files.push(file), size),
+      });
     }
   }
 

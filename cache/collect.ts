@@ -53,11 +53,29 @@ export async function collect(
     const restored = removeBlobs(session, plan);
     for (const { path, what } of plan.files) {
       if (what === "temporary") rmSync(path, { recursive: true, force: true });
+      else if (what === "builder") await removeBuilderState(session, path, options);
       else removeFile(path);
     }
     // Again: whoever looked between the first change and here may have seen what is gone now.
     if (plan.blobs.length > 0) session.bumpGeneration();
     return { ...plan, restored };
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Removes the state of a private builder, unless a process has begun to use it meanwhile. */
+async function removeBuilderState(
+  session: Session,
+  path: string,
+  { removeTree }: CollectOptions,
+): Promise<void> {
+  const number = Number(path.slice(path.lastIndexOf("/") + 1));
+  const lock = await session.locker.acquire(session.paths.builderLock(number), "exclusive", false);
+  if (lock === undefined) return;
+  try {
+    if (removeTree === undefined) rmSync(path, { recursive: true, force: true });
+    else await removeTree(path);
   } finally {
     await lock.release();
   }

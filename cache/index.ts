@@ -43,5 +43,5 @@ export type { ActionRecord, Field, FieldValue, Output } from "./record.js";
 export { openStore, Store, type StoreOptions } from "./store.js";
 export type { TreeEntry, TreeFile, TreeWriter } from "./tree.js";
 export type { VaultEntry, VaultItem } from "./vault.js";
-export type { ImportOptions } from "./archive-import.js";
+export type { ImportOptions, LayerEntry } from "./archive-import.js";
 export type { Damage, VerifyOptions, VerifyProgress, VerifyReport } from "./verify.js";

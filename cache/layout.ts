@@ -35,6 +35,8 @@ export class StorePaths {
   readonly locks: string;
   readonly vault: string;
   readonly files: string;
+  /** State directories of private builders, `0`, `1`, …, one per process, each with its `.lock`. */
+  readonly builder: string;
 
   constructor(root: string) {
     this.root = root;
@@ -58,6 +60,7 @@ export class StorePaths {
     this.locks = join(this.own, "locks");
     this.vault = join(this.own, "vault");
     this.files = join(this.own, "files");
+    this.builder = join(this.own, "builder");
   }
 
   blob(digest: Digest): string {
@@ -98,6 +101,15 @@ export class StorePaths {
 
   lock(name: string): string {
     return `${this.locks}/${name}`;
+  }
+
+  /** What a private builder keeps between builds; whoever holds `builderLock` may touch it. */
+  builderState(number: number): string {
+    return `${this.builder}/${number}`;
+  }
+
+  builderLock(number: number): string {
+    return `${this.builder}/${number}.lock`;
   }
 
   project(id: string): string {

@@ -22,7 +22,12 @@ import type { LockHandle, Locker } from "./locker.js";
 import type { ActionRecord } from "./record.js";
 import { indexText, References } from "./references.js";
 import { Session } from "./session.js";
-import { importArchive, type ImportOptions } from "./archive-import.js";
+import {
+  importArchive,
+  readForeignLayer,
+  type ImportOptions,
+  type LayerEntry,
+} from "./archive-import.js";
 import { verifyStore, type VerifyOptions, type VerifyParts, type VerifyReport } from "./verify.js";
 import { Vault, type VaultEntry, type VaultItem } from "./vault.js";
 import { TreeStore, type TreeEntry, type TreeFile, type TreeWriter } from "./tree.js";
@@ -251,6 +256,18 @@ export class Store {
     options?: ImportOptions,
   ): Promise<StoredBlob> {
     return importArchive(this.#session, this.#trees, chunks, options);
+  }
+
+  /**
+   * The entries of an image layer that another tool wrote (already decompressed); nothing of it is
+   * stored.
+   *
+   * @throws ArchiveError naming the entry that is malformed or hostile.
+   */
+  readForeignLayer(
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<LayerEntry[]> {
+    return readForeignLayer(this.#session, chunks);
   }
 
   /** The shared, read-only directory with the unpacked tree. */

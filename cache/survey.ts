@@ -6,7 +6,7 @@
  */
 import { lstatSync, readdirSync, type Stats } from "node:fs";
 import type { Digest } from "./digest.js";
-import { errnoOf, storage } from "./errors.js";
+import { errnoOf, storage, StorageError } from "./errors.js";
 import { readSmallFile } from "./files.js";
 import { pinsOf } from "./lease.js";
 import type { Session } from "./session.js";
@@ -124,6 +124,42 @@ export async function surveyLeases(session: Session, graceMs: number): Promise<L
     states.push({ id: name, path, isLive: lock === undefined });
   }
   return states;
+}
+
+export interface BuilderStateFound {
+  readonly path: string;
+  readonly lock: string;
+  readonly size: number;
+  readonly stats: Stats;
+  /** Whether a process uses it. */
+  readonly isLive: boolean;
+}
+
+/** The state directories of private builders. */
+export async function surveyBuilders(session: Session): Promise<BuilderStateFound[]> {
+  const found: BuilderStateFound[] = [];
+  for (const { name, path, stats } of list(session.paths.builder)) {
+    if (!/^\d+$/.test(name) || !stats.isDirectory()) continue;
+    const lockPath = session.paths.builderLock(Number(name));
+    const lock = await session.locker.acquire(lockPath, "exclusive", false);
+    await lock?.release();
+    const size = readableSize(path);
+    found.push({ path, lock: lockPath, size, stats, isLive: lock === undefined });
+  }
+  return found;
+}
+
+/** Bytes below a directory, as far as this user may look: a rootless builder has users of its own. */
+function readableSize(directory: string): number {
+  return list(directory).reduce((sum, { path, stats }) => {
+    if (!stats.isDirectory()) return sum + stats.size;
+    try {
+      return sum + readableSize(path);
+    } catch (error) {
+      if (error instanceof StorageError && error.errno === "EACCES") return sum;
+      throw error;
+    }
+  }, 0);
 }
 
 /** All digests pinned by leases, whether live or not: for the look just before deletion. */

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import {
   build,
   matchNodes,
+  openBuilders,
   openWorkspace,
   REMEDIES,
   selectNodes,
@@ -13,6 +14,7 @@ import {
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
+import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { planPath, selectionText } from "../plan/locations.js";
 import { planBuild, type Plan } from "../plan/plan.js";
@@ -26,6 +28,7 @@ import {
   renderPlan,
   renderTable,
   renderWhy,
+  unknownLines,
   type Reporter,
 } from "../report/index.js";
 import {
@@ -54,6 +57,7 @@ export interface BuildFlags {
   readonly expectCached?: boolean;
   readonly force?: boolean;
   readonly offline?: boolean;
+  readonly builder?: string;
 }
 
 /** `kmips build`. */
@@ -66,24 +70,25 @@ export async function runBuild(
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, flags.builder);
   try {
-    const selection = selectNodes(workspace.graph, patterns);
     for (const note of workspace.notes) reporter.event({ type: "note", ...note });
     const result = await build(workspace, {
-      selection,
+      select: (graph) => selectNodes(graph, patterns),
       jobs: jobsOf(flags.jobs),
       keepGoing: flags.keepGoing ?? false,
       offline: isOffline(globals, flags),
       expectCached: flags.expectCached ?? false,
-      forced: new Set(flags.force === true ? selection : []),
+      force: flags.force ?? false,
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
+      builders,
       savedPlan: savedPlanTarget(workspace, patterns),
       now: () => performance.now(),
     });
     reporter.end();
     if (result.report === undefined) return reportUnexpectedWork(globals, streams, result.plan);
-    const groups = groupsOf(workspace);
+    const groups = groupsOf(result.graph);
     const counts = countOutcomes(result.report.outcomes, groups);
     if (globals.json === true)
       streams.out(`${JSON.stringify(buildAsData(counts, result.images))}\n`);
@@ -96,6 +101,7 @@ export async function runBuild(
     return (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);
   } finally {
     reporter.end();
+    await builders.close();
     await workspace.store.close();
   }
 }
@@ -105,10 +111,8 @@ function isOffline(globals: GlobalOptions, flags: { readonly offline?: boolean }
   return globals.offline ?? flags.offline ?? false;
 }
 
-function groupsOf(workspace: Workspace): ReadonlySet<Address> {
-  const groups = [...workspace.graph.nodes.values()].filter(
-    (node) => node.definition.kind === "group",
-  );
+function groupsOf(graph: BuildGraph): ReadonlySet<Address> {
+  const groups = [...graph.nodes.values()].filter((node) => node.definition.kind === "group");
   return new Set(groups.map((node) => node.address));
 }
 
@@ -151,8 +155,10 @@ export async function runPlan(
   try {
     const plan = planBuild({ ...workspace, selection: selectNodes(workspace.graph, patterns) });
     workspace.fileIndex.save();
-    if (globals.json === true) streams.out(`${JSON.stringify(planAsData(plan))}\n`);
-    else streams.out(renderPlan(plan, { paint: streams.outPaint, all: flags.all ?? false }));
+    const { unknown } = workspace;
+    const all = flags.all ?? false;
+    if (globals.json === true) streams.out(`${JSON.stringify(planAsData(plan, unknown))}\n`);
+    else streams.out(renderPlan(plan, { paint: streams.outPaint, all, unknown }));
     return EXIT.ok;
   } finally {
     await workspace.store.close();
@@ -170,7 +176,11 @@ export async function runWhy(globals: GlobalOptions, pattern: string): Promise<E
       .filter((address) => workspace.graph.nodes.get(address)?.definition.kind !== "group")
       .map((address) => explainNode(plan, address));
     if (globals.json === true) streams.out(`${JSON.stringify(answers)}\n`);
-    else for (const answer of answers) streams.out(renderWhy(answer, streams.outPaint));
+    else {
+      for (const answer of answers) streams.out(renderWhy(answer, streams.outPaint));
+      for (const line of unknownLines(plan, workspace.unknown, streams.outPaint))
+        streams.out(`${line}\n`);
+    }
     return EXIT.ok;
   } finally {
     await workspace.store.close();
@@ -193,6 +203,7 @@ export async function runVerify(
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, undefined);
   try {
     if (flags.blobs === true) return await verifyStore(globals, workspace, streams);
     const report = await verify(workspace, selectNodes(workspace.graph, patterns), {
@@ -200,6 +211,7 @@ export async function runVerify(
       offline: isOffline(globals, flags),
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
+      builders,
     });
     reporter.end();
     if (globals.json === true) streams.out(`${JSON.stringify(report)}\n`);
@@ -222,6 +234,7 @@ export async function runVerify(
     return EXIT.mismatch;
   } finally {
     reporter.end();
+    await builders.close();
     await workspace.store.close();
   }
 }

@@ -108,6 +108,10 @@ export function makeProgram(exit: ExitSetter): Command {
     .option("--expect-cached", "run nothing; exit 10 with the reason if anything would run")
     .option("--force", "run the named nodes even when they are cached")
     .option("--offline", "fetch nothing")
+    .option(
+      "--builder <name>",
+      "the buildx builder that runs RUN steps (env KMIPS_BUILDER; default: one that answers, else a private one)",
+    )
     .action(async (nodes: string[], options: BuildFlags) =>
       exit(await runBuild(globals(), nodes, options)),
     );

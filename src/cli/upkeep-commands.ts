@@ -1,6 +1,7 @@
 /** The commands about what was fetched and what it costs: update, vault, slow. */
 import {
   listVault,
+  openBuilders,
   query,
   selectNodes,
   slowNodes,
@@ -35,6 +36,7 @@ export async function runUpdate(
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
   const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, undefined);
   try {
     const report = await updateLock(workspace, {
       selection: selectNodes(workspace.graph, patterns),
@@ -43,6 +45,7 @@ export async function runUpdate(
       jobs: jobsOf(undefined),
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
+      builders,
     });
     reporter.end();
     workspace.fileIndex.save();
@@ -54,6 +57,7 @@ export async function runUpdate(
     return EXIT.ok;
   } finally {
     reporter.end();
+    await builders.close();
     await workspace.store.close();
   }
 }

@@ -1,5 +1,6 @@
 /** `kmips gc`: what goes, and what it keeps for every project that uses the store. */
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { CollectionPlan, Digest } from "../../cache/index.js";
 import { History } from "../plan/history.js";
@@ -23,8 +24,25 @@ export async function collectGarbage(
   request: CollectRequest,
 ): Promise<CollectionPlan> {
   const { dryRun, ...limits } = request;
-  const options = { ...limits, roots: lastKeys(workspace) };
+  const options = {
+    ...limits,
+    roots: lastKeys(workspace),
+    removeTree: (path: string) => removeBuilderTree(workspace, path),
+  };
   return dryRun ? workspace.store.planCollection(options) : workspace.store.collect(options);
+}
+
+/** Files of a rootless builder belong to users that only its own user namespace may act for. */
+async function removeBuilderTree({ environment, tools }: Workspace, path: string): Promise<void> {
+  if (userInfo().uid === 0) {
+    rmSync(path, { recursive: true, force: true });
+    return;
+  }
+  const argv = [tools.require("unshare"), "--user", "--map-root-user", "--map-auto", "--"];
+  await environment.processes.run({
+    argv: [...argv, tools.require("rm"), "-rf", "--", path],
+    env: { LC_ALL: "C" },
+  });
 }
 
 /** The keys of the last successful builds of every project in the store. */

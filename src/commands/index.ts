@@ -16,6 +16,12 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
+export {
+  builderEnvironment,
+  builderNodes,
+  builderPrograms,
+  openBuilders,
+} from "./private-builder.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
 export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
 export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";

@@ -19,7 +19,7 @@ import { recordOf, type Workspace } from "./workspace.js";
 
 export interface UpdateRequest extends Pick<
   BuildRequest,
-  "jobs" | "offline" | "signal" | "onEvent"
+  "jobs" | "offline" | "signal" | "onEvent" | "builders"
 > {
   readonly selection: readonly Address[];
   /** Tell what would change, and write nothing. */

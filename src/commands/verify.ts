@@ -85,7 +85,7 @@ export interface VerifyReport {
 export async function verify(
   workspace: Workspace,
   selection: readonly Address[],
-  request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent">,
+  request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent" | "builders">,
 ): Promise<VerifyReport> {
   const { graph, store, inputs, history } = workspace;
   const plan = planBuild({ graph, selection, store, inputs, history });

@@ -6,6 +6,7 @@ import type { Tools } from "../host/index.js";
 import type { KeyInputs } from "../keys/index.js";
 import type { Address, NodeDefinition } from "../model/node.js";
 import type { ProcessRunner } from "../model/ports.js";
+import type { Builders } from "./builder/builders.js";
 
 export interface ActionContext {
   readonly address: Address;
@@ -28,6 +29,8 @@ export interface ActionContext {
   /** The user's own environment. Only network clients see it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly lock: LockFacts;
+  /** Where RUN steps run. */
+  readonly builders: Pick<Builders, "use">;
   /** Path of the built `test-driver.cjs`. */
   readonly testDriver: string;
   /** What the node's key was computed from; bytes that differ from it by now are refused. */

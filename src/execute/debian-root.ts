@@ -64,8 +64,14 @@ export function hostPrograms(): Mount[] {
 /** `kmips verify`'s circumstances without another user: root's rights are what dpkg works with. */
 export function asRoot(ctx: ActionContext): ActionContext {
   if (ctx.perturbation === undefined) return ctx;
-  const { uid: _, ...rest } = ctx.perturbation;
-  return { ...ctx, perturbation: { ...rest, umask: 0o022 } };
+  const { directory, timezone, locale, cpus, coldCaches } = ctx.perturbation;
+  return {
+    ...ctx,
+    perturbation: {
+      ...{ directory, timezone, locale, coldCaches, umask: 0o022 },
+      ...(cpus === undefined ? {} : { cpus }),
+    },
+  };
 }
 
 /** @throws NodeFailure unless kmips runs as root: the files of a root file system have many owners. */

@@ -45,6 +45,7 @@ export interface RunnerOptions {
   readonly tools: Tools;
   readonly environment: Readonly<Record<string, string>>;
   readonly lock: LockFacts;
+  readonly builders: ActionContext["builders"];
   readonly testDriver: string;
   /** Processors that one node may use. */
   readonly jobs: number;

@@ -4,6 +4,7 @@
  * Turns what the world says (no such tool, no space, time is up, the user pressed Ctrl-C) into
  * node failures; what an exit code means is left to the caller.
  */
+import { isAbsolute } from "node:path";
 import { SpawnError, ToolMissingError, type Tools } from "../host/index.js";
 import { NodeFailure } from "../model/failure.js";
 import type { ProcessResult } from "../model/ports.js";
@@ -20,6 +21,8 @@ export interface ToolOptions {
   readonly timeoutMs?: number;
   /** Do not copy the output into the node's log. */
   readonly quiet?: boolean;
+  /** Receives the output instead of the log. */
+  readonly onOutput?: (chunk: Buffer) => void;
 }
 
 /**
@@ -47,8 +50,8 @@ export function runSandboxed(
 }
 
 /**
- * Runs a network client of this machine with the user's environment and `overrides`. It dies with
- * kmips. @throws NodeFailure unless it ran to its end
+ * Runs a client of this machine, by name or absolute path, with `env` over the user's environment,
+ * or with nothing but `env`. It dies with kmips. @throws NodeFailure unless it ran to its end
  */
 export function runClient(
   ctx: ActionContext,
@@ -56,6 +59,7 @@ export function runClient(
     readonly argv: readonly string[];
     readonly cwd?: string;
     readonly env?: Readonly<Record<string, string>>;
+    readonly onlyEnv?: boolean;
   },
   options: ToolOptions,
 ): Promise<ProcessResult> {
@@ -67,11 +71,11 @@ export function runClient(
         "--pdeathsig",
         "KILL",
         "--",
-        ctx.tools.require(program),
+        isAbsolute(program) ? program : ctx.tools.require(program),
         ...args,
       ],
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
-      env: { ...ctx.environment, ...command.env },
+      env: command.onlyEnv === true ? { ...command.env } : { ...ctx.environment, ...command.env },
       timeoutMs: options.timeoutMs ?? STEP_TIMEOUT_MS,
       signal: ctx.signal,
       ...logging(ctx, options),
@@ -170,5 +174,6 @@ export function asNodeFailure(error: unknown, tools: Tools, what: string): unkno
 }
 
 function logging(ctx: ActionContext, options: ToolOptions): { onOutput?: (chunk: Buffer) => void } {
+  if (options.onOutput !== undefined) return { onOutput: options.onOutput };
   return options.quiet === true ? {} : { onOutput: (chunk) => ctx.log(chunk) };
 }

@@ -9,7 +9,13 @@ export {
 } from "./binfmt.js";
 export { DiskFileReader } from "./files.js";
 export { FlockLocker, LockError } from "./flock.js";
-export { ChildProcessRunner, SpawnError, ToolMissingError } from "./process.js";
+export {
+  ChildProcessRunner,
+  holdProcess,
+  SpawnError,
+  ToolMissingError,
+  type HeldProcess,
+} from "./process.js";
 export { Tools, type Tool, type ToolSearch } from "./tools.js";
 export { compilerPrograms } from "./compiler.js";
 export { UnsupportedFileError, walkDirectory, walkFile, type WalkedFile } from "./walk.js";

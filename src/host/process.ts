@@ -15,6 +15,9 @@ const TAIL_BYTES = 1024 * 1024;
 /** Between the polite signal and the one that cannot be caught. */
 const GRACE_MS = 5_000;
 
+/** Enough for the words that say that a daemon is ready. */
+const READY_CHARACTERS = 4096;
+
 /** The program of a request does not exist or may not be executed. */
 export class ToolMissingError extends Error {
   override readonly name = "ToolMissingError";
@@ -164,13 +167,24 @@ export class ChildProcessRunner implements ProcessRunner {
 /** A child that lives as long as its standard input stays open, such as the holder of a lock. */
 export interface HeldProcess {
   readonly stdin: Writable;
-  /** Resolves at the first output of the child, or with the exit when it ends without any. */
+  /**
+   * Resolves at the first output of the child (or what `ready` waits for), or with the exit when it
+   * ends without any.
+   */
   readonly answered: Promise<
     "output" | { readonly code: number | undefined; readonly stderr: string }
   >;
   readonly exited: Promise<void>;
   /** Whether this process stays alive for the child's sake; it does at first. */
   keepAlive(keep: boolean): void;
+  /** Ends the child and its group, politely at first; resolves when it is gone. */
+  end(): Promise<void>;
+}
+
+export interface HoldOptions {
+  readonly cwd?: string;
+  /** The words on standard error that count as its first output. */
+  readonly ready?: RegExp;
 }
 
 /**
@@ -180,42 +194,61 @@ export interface HeldProcess {
 export function holdProcess(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
+  options: HoldOptions = {},
 ): HeldProcess {
+  const { cwd, ready } = options;
   const [program = "", ...args] = argv;
   // A group of its own: Ctrl-C in a terminal must not end the child before this process has
   // put its affairs in order.
   const child = spawn(program, args, {
+    ...(cwd === undefined ? {} : { cwd }),
     env: { ...env },
     detached: true,
     shell: false,
     stdio: ["pipe", "pipe", "pipe"],
   });
   const stderr = new Tail();
-  child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
   child.stdin.on("error", () => undefined);
   const exited = new Promise<void>((resolve) => {
     child.once("close", () => resolve());
     child.once("error", () => resolve());
   });
   const answered = new Promise<Awaited<HeldProcess["answered"]>>((resolve, reject) => {
-    child.stdout.once("data", () => resolve("output"));
-    child.once("error", (error) => reject(startError(program, undefined, error)));
+    if (ready === undefined) child.stdout.once("data", () => resolve("output"));
+    // Read to the end whatever is waited for: a full pipe would stop the child.
+    else child.stdout.resume();
+    let said = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr.push(chunk);
+      if (ready === undefined) return;
+      said = `${said}${chunk.toString()}`.slice(-READY_CHARACTERS);
+      if (ready.test(said)) resolve("output");
+    });
+    child.once("error", (error) => reject(startError(program, cwd, error)));
     child.once("close", (code) => resolve({ code: code ?? undefined, stderr: stderr.text() }));
   });
+  const keepAlive = (keep: boolean): void => {
+    // Pipes to children are sockets; their declared stream types do not say so.
+    const handles = [child, child.stdin, child.stdout, child.stderr] as unknown as {
+      ref(): void;
+      unref(): void;
+    }[];
+    for (const handle of handles) {
+      if (keep) handle.ref();
+      else handle.unref();
+    }
+  };
   return {
     stdin: child.stdin,
     answered,
     exited,
-    keepAlive: (keep) => {
-      // Pipes to children are sockets; their declared stream types do not say so.
-      const handles = [child, child.stdin, child.stdout, child.stderr] as unknown as {
-        ref(): void;
-        unref(): void;
-      }[];
-      for (const handle of handles) {
-        if (keep) handle.ref();
-        else handle.unref();
-      }
+    keepAlive,
+    end: async () => {
+      keepAlive(true);
+      signalGroup(child, "SIGTERM");
+      const hardKill = setTimeout(() => signalGroup(child, "SIGKILL"), GRACE_MS);
+      await exited;
+      clearTimeout(hardKill);
     },
   };
 }

@@ -18,6 +18,7 @@ export {
   type ExportOptions,
   type PackedLayer,
 } from "./export.js";
+export { foreignChanges } from "./foreign-layers.js";
 export { assembleImage, assembleIndex, layeredImage, manifestOf } from "./image.js";
 export type { ImageInputs } from "./inputs.js";
 export { readImage, type ImageManifest, type StoredImage } from "./manifest.js";

@@ -21,6 +21,7 @@ import {
   compareUtf8,
   digestOf,
   DigestStream,
+  type Content,
   type Digest,
   type Store,
   type StoredBlob,
@@ -52,7 +53,7 @@ export type RootChange =
       readonly path: string;
       readonly type: "file";
       /** The bytes, or the absolute path of the file that has them. */
-      readonly content: Buffer | string;
+      readonly content: Content | string;
     });
 
 /** Path relative to the root → what lstat says of it, as far as a write would change it. */
@@ -100,7 +101,9 @@ export function rootChanges(
     if (change !== undefined) changes.push(change);
   }
   changes.push(...whiteouts(base, present, origin));
-  return withParents(changes, base, present, root).sort((a, b) => compareUtf8(a.path, b.path));
+  return withParents(changes, base, (path) =>
+    present.has(path) ? directoryAt(root, path) : undefined,
+  );
 }
 
 /** Writes changes as a layer; undefined when there are none. */
@@ -142,24 +145,29 @@ export function storeChanges(
  * What an image has at every path, from its layers (lowest first); content digests only of the
  * paths that `wants` asks for.
  */
-function readRootEntries(
+export function readRootEntries(
   store: Store,
   layers: readonly Digest[],
   wants: (path: string) => boolean = () => true,
 ): Map<string, RootEntry> {
   const merged = new Map<string, RootEntry>();
-  for (const layer of layers) {
-    const own = readLayerEntries(store, layer, wants);
-    // Whiteouts hide lower layers only, wherever they stand among this layer's own entries.
-    for (const path of own.keys()) if (isWhiteout(path)) hide(path, merged);
-    for (const [path, entry] of own) {
-      if (isWhiteout(path)) continue;
-      if (entry.type !== "directory" && merged.get(path)?.type === "directory")
-        removeBelow(path, merged);
-      merged.set(path, entry);
-    }
-  }
+  for (const layer of layers) applyEntries(readLayerEntries(store, layer, wants), merged);
   return merged;
+}
+
+/** Puts a layer's entries on top of those of the layers below it. */
+export function applyEntries(
+  layer: ReadonlyMap<string, RootEntry>,
+  merged: Map<string, RootEntry>,
+): void {
+  // Whiteouts hide lower layers only, wherever they stand among this layer's own entries.
+  for (const path of layer.keys()) if (isWhiteout(path)) hide(path, merged);
+  for (const [path, entry] of layer) {
+    if (isWhiteout(path)) continue;
+    if (entry.type !== "directory" && merged.get(path)?.type === "directory")
+      removeBelow(path, merged);
+    merged.set(path, entry);
+  }
 }
 
 function readLayerEntries(
@@ -246,7 +254,7 @@ function changeAt(
   return isSame(treated, before) ? undefined : treated;
 }
 
-function isSame(entry: RootEntry, before: RootEntry | undefined): boolean {
+export function isSame(entry: RootEntry, before: RootEntry | undefined): boolean {
   return (
     before?.type === entry.type &&
     before.mode === entry.mode &&
@@ -258,7 +266,7 @@ function isSame(entry: RootEntry, before: RootEntry | undefined): boolean {
 }
 
 /** One for every topmost path of the base that is gone. */
-function whiteouts(
+export function whiteouts(
   base: ReadonlyMap<string, RootEntry>,
   present: ReadonlyMap<string, "directory" | "other">,
   origin: ChangeOrigin,
@@ -279,29 +287,29 @@ function whiteouts(
 }
 
 /**
- * The changes with the directories above them that neither the base has nor a rule let through:
- * their owner and mode must not be left to whoever unpacks the layer.
+ * The changes in canonical order, with the directories above them that neither the base has nor a
+ * rule let through: their owner and mode must not be left to whoever unpacks the layer.
  */
-function withParents(
+export function withParents(
   changes: readonly RootChange[],
   base: ReadonlyMap<string, RootEntry>,
-  present: ReadonlyMap<string, "directory" | "other">,
-  root: string,
+  lookUp: (path: string) => RootEntry | undefined,
 ): RootChange[] {
   const all = new Map(changes.map((change) => [change.path, change]));
   for (const { path } of changes) {
     for (let slash = path.lastIndexOf("/"); slash > 0; slash = path.lastIndexOf("/", slash - 1)) {
       const parent = path.slice(0, slash);
-      if (all.has(parent) || base.get(parent)?.type === "directory" || !present.has(parent))
-        continue;
-      const stats = lstatSync(join(root, parent));
-      all.set(parent, {
-        ...{ path: parent, type: "directory", mode: stats.mode & 0o7777 },
-        ...{ uid: stats.uid, gid: stats.gid },
-      });
+      if (all.has(parent) || base.get(parent)?.type === "directory") continue;
+      const entry = lookUp(parent);
+      if (entry !== undefined) all.set(parent, { ...entry, path: parent, type: "directory" });
     }
   }
-  return [...all.values()];
+  return [...all.values()].sort((a, b) => compareUtf8(a.path, b.path));
+}
+
+function directoryAt(root: string, path: string): RootEntry {
+  const { mode, uid, gid } = lstatSync(join(root, path));
+  return { type: "directory", mode: mode & 0o7777, uid, gid };
 }
 
 function* walkRoot(

@@ -41,6 +41,7 @@ export function exitCodeOf(reason: FailureReason): ExitCode {
   switch (reason.type) {
     case "tool":
     case "resource":
+    case "builder":
       return EXIT.environment;
     case "network":
       return EXIT.network;

@@ -46,6 +46,14 @@ export type FailureReason =
   /** The network or a registry said no: exit code 6. */
   | { readonly type: "network"; readonly what: string; readonly excerpt: string }
   | { readonly type: "emulator-crash"; readonly signal: string; readonly excerpt: string }
+  /** A buildx builder that the user named or has does not do; `tried` is the command. */
+  | {
+      readonly type: "builder";
+      readonly builder: string;
+      readonly why: string;
+      readonly tried: string;
+      readonly excerpt: string;
+    }
   /** No space, too many files, read-only file system: exit code 5. */
   | {
       readonly type: "resource";

@@ -54,6 +54,12 @@ export function describeFailure(reason: FailureReason): FailureText {
       return text("KM0508", `${reason.what} could not be fetched`, reason.excerpt);
     case "emulator-crash":
       return text("KM0509", `The emulator crashed with ${reason.signal}, twice`, reason.excerpt);
+    case "builder":
+      return text(
+        "KM0514",
+        `Builder "${reason.builder}" ${reason.why}`,
+        `tried: ${reason.tried}\n${reason.excerpt}`,
+      );
     case "resource":
       return text("KM0510", `${reason.errno} at "${reason.path}"`, reason.what);
     case "budget": {
@@ -84,6 +90,8 @@ export function helpFor(reason: FailureReason): string | undefined {
       return "put a program for the image's own platform there: one that a component builds, or correct the target";
     case "tool":
       return "kmips doctor shows everything that this project lacks, kmips setup installs it";
+    case "builder":
+      return "--builder (or KMIPS_BUILDER) names another builder; without one kmips setup makes a private one";
     default:
       return undefined;
   }

@@ -146,11 +146,10 @@ describe("apt's output", () => {
   });
 
   it("tells what could not be fetched, and why", () => {
-    const stderr =
-      "E: Failed to fetch http://a/x%2b1.deb  404  Not Found [IP: 192.0.2.1 80]\nE: Failed to fetch http://a/y.deb  Hash Sum mismatch\n   Hashes of expected file:\nE: Download Failed\n";
+    const stderr = `E: Failed to fetch http://a/x%2b1.deb  404  Not Found [IP: 192.0.2.1 80]\nE: Failed to fetch http://a/y.deb  Hash Sum mismatch\n   Hashes of expected file:\n    - SHA256:aa\n   Hashes of received file:\n    - SHA256:${SUM}\nE: Download Failed\n`;
     expect(parseFetchFaults(stderr)).toEqual([
       { uri: "http://a/x%2b1.deb", said: "404  Not Found [IP: 192.0.2.1 80]" },
-      { uri: "http://a/y.deb", said: "Hash Sum mismatch" },
+      { uri: "http://a/y.deb", said: "Hash Sum mismatch", received: SUM },
     ]);
   });
 

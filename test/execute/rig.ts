@@ -64,6 +64,9 @@ export async function openRig(
       offline: false,
       inputs: diskInputs(tools),
       environment,
+      builders: {
+        use: () => Promise.reject(new Error("The rig has no builder")),
+      },
       lock: { lockedSum: () => undefined, locked: () => undefined },
       testDriver: join(root, "test-driver.cjs"),
       ...overrides,

@@ -10,6 +10,8 @@ afterAll(() => debian.close());
 
 it("makes the same base natively as under the emulator", async () => {
   const native = await debian.base("debian");
-  console.log(native.nativeMs, layersOf(native));
   expect(native.emulatedMs).toBe(0);
+  const emulated = await debian.base("emulated", { scripts: "emulated" });
+  expect(emulated.emulatedMs).toBeGreaterThan(0);
+  expect(layersOf(emulated)).toEqual(layersOf(native));
 });

@@ -1,7 +1,167 @@
-import { InternalError } from "../../model/invariant.js";
+/**
+ * Runs a RUN step: BuildKit runs the command on the base, kmips writes the layer.
+ *
+ * BuildKit's result is only what the command did to the files: it is taken over entry by entry, so
+ * the layer depends neither on BuildKit's version nor on how it stores or packs anything.
+ */
+import { createReadStream } from "node:fs";
+import {
+  foreignChanges,
+  layeredImage,
+  manifestOf,
+  readImage,
+  storeChanges,
+  type StoredImage,
+} from "../../image/index.js";
+import { NodeFailure } from "../../model/failure.js";
 import type { RunDefinition } from "../../model/node.js";
+import { platformName } from "../../model/platform.js";
+import type { ProcessResult } from "../../model/ports.js";
+import type { BuildxClient } from "../builder/builders.js";
+import { BuildProgress } from "../builder/progress.js";
+import { addedLayers, prepareStep } from "../builder/run-step.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
+import { requireHandler } from "../debian-root.js";
+import { crashSignal } from "../driver/crash.js";
+import { withEmulatorRetry } from "../emulator-retry.js";
+import { excerpt } from "../excerpt.js";
+import { exitText, runClient } from "../run-tool.js";
 
-export function runRun(_node: RunDefinition, _ctx: ActionContext): Promise<ActionOutcome> {
-  throw new InternalError("Not written yet");
+/** How much of what a step printed a failure is judged by. */
+const KEPT_OUTPUT_BYTES = 64 * 1024;
+
+/** Outputs as an image's: the base's with one layer more. @throws NodeFailure */
+export async function runRun(node: RunDefinition, ctx: ActionContext): Promise<ActionOutcome> {
+  const started = performance.now();
+  const { store } = ctx;
+  const { outputs } = ctx.results(node.base);
+  const base = readImage(store, manifestOf(outputs));
+  const notes: string[] = [];
+  let stepMs = 0;
+  const files = await ctx.builders.use(
+    () => requireHandler(node.platform, ctx),
+    (client) =>
+      withEmulatorRetry(async () => {
+        const attempt = await attemptStep(node, base, client, ctx);
+        stepMs += attempt.stepMs;
+        return attempt.finish();
+      }, notes),
+  );
+  const changes = await foreignChanges(store, {
+    layers: base.manifest.layers.map((layer) => layer.digest),
+    foreign: files.map((path) => createReadStream(path)),
+  });
+  const layer = storeChanges(store, changes, node.epoch);
+  const image = layeredImage(store, {
+    platform: node.platform,
+    epoch: node.epoch,
+    base: outputs,
+    ...(layer === undefined ? {} : { layer }),
+  });
+  const emulatedMs = node.platform.arch === ctx.tools.hostArch ? 0 : stepMs;
+  return {
+    outputs: image.outputs,
+    nativeMs: Math.max(0, performance.now() - started - emulatedMs),
+    emulatedMs,
+    notes,
+  };
+}
+
+interface Attempt {
+  readonly stepMs: number;
+  /** The files with the added layers. @throws NodeFailure when the step failed */
+  finish(): readonly string[];
+}
+
+async function attemptStep(
+  node: RunDefinition,
+  base: StoredImage,
+  client: BuildxClient,
+  ctx: ActionContext,
+): Promise<Attempt> {
+  const directory = ctx.store.temporaryDirectory();
+  const { store, environment } = ctx;
+  const { argv, env } = prepareStep(node, base, client, { store, directory, environment });
+  let output = Buffer.alloc(0);
+  const progress = new BuildProgress((chunk) => {
+    ctx.log(chunk);
+    output = Buffer.concat([output, chunk]).subarray(-KEPT_OUTPUT_BYTES);
+  });
+  const result = await runClient(
+    ctx,
+    { argv, cwd: directory, env: { ...client.env, ...env }, onlyEnv: client.env !== undefined },
+    { what: `run step ${ctx.address}`, onOutput: (chunk) => progress.write(chunk) },
+  );
+  progress.end();
+  return {
+    stepMs: progress.stepMs,
+    finish: () => {
+      if (result.code !== 0) {
+        ctx.log(progress.otherText);
+        throw stepFailure(node, client, result, progress, output.toString("utf8"), ctx);
+      }
+      const added = addedLayers(directory, base);
+      if ("files" in added) return added.files;
+      throw builderFailure(client, added.problem, progress.otherText);
+    },
+  };
+}
+
+function stepFailure(
+  node: RunDefinition,
+  client: BuildxClient,
+  result: ProcessResult,
+  progress: BuildProgress,
+  output: string,
+  ctx: ActionContext,
+): NodeFailure {
+  const { stepError, stepExit, otherText } = progress;
+  const said = `${output}\n${otherText}`;
+  if (client.isPrivate && /no space left on device/i.test(said)) return noSpace(ctx);
+  if (stepError === undefined) {
+    return builderFailure(client, `failed: ${exitText(result)}`, otherText);
+  }
+  const name = platformName(node.platform);
+  if (/exec format error/.test(said)) {
+    return new NodeFailure(
+      {
+        type: "tool",
+        tool: "binfmt_misc",
+        why: `the machine of builder "${client.name}" does not start programs for ${name}`,
+        install: "an emulator for it there, registered with flag F",
+      },
+      "kmips doctor prints the command for this machine; another builder has a machine of its own",
+    );
+  }
+  const signal =
+    node.platform.arch === ctx.tools.hostArch ? undefined : crashSignal(output, stepExit);
+  const what = `running ${JSON.stringify(node.argv[0] ?? "")}`;
+  if (signal !== undefined) {
+    const text = `${what}\n${excerpt(output)}`;
+    return new NodeFailure({ type: "emulator-crash", signal, excerpt: text });
+  }
+  const exit = stepExit === undefined ? stepError : `exit ${stepExit}`;
+  return new NodeFailure(
+    { type: "command", what, exit, excerpt: excerpt(output === "" ? stepError : output) },
+    "correct the command or what it runs on; kmips log shows all it printed",
+  );
+}
+
+function noSpace(ctx: ActionContext): NodeFailure {
+  return new NodeFailure({
+    type: "resource",
+    errno: "ENOSPC",
+    path: ctx.store.root,
+    what: `run step ${ctx.address}`,
+  });
+}
+
+function builderFailure(client: BuildxClient, why: string, said: string): NodeFailure {
+  return new NodeFailure({
+    type: "builder",
+    builder: client.name,
+    why,
+    tried: `buildx build --builder ${client.name}`,
+    excerpt: excerpt(said),
+  });
 }
