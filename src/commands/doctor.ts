@@ -8,19 +8,10 @@ import { NodeFailure } from "../model/failure.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { NodeDefinition } from "../model/node.js";
 import { platformName, platformSpellings, type Platform } from "../model/platform.js";
+import type { Check } from "./check.js";
 import { runLiveProgram } from "./live-program.js";
 import { builderPrograms } from "./private-builder.js";
 import type { Environment } from "./workspace.js";
-
-export interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  /** Debian package that fixes it. */
-  readonly package?: string;
-  /** The command or act that fixes it. */
-  readonly fix?: string;
-}
 
 /** What a project asks of the machine. */
 export interface Needs {

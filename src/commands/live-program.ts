@@ -13,7 +13,7 @@ import {
   platformSpellings,
   type Platform,
 } from "../model/platform.js";
-import type { Check } from "./doctor.js";
+import type { Check } from "./check.js";
 import type { Environment } from "./workspace.js";
 
 /** Prints the size of a pointer and the first byte of a 16-bit 1: no other machine prints the same. */

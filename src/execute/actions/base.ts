@@ -25,7 +25,8 @@ import {
   requireRoot,
 } from "../debian-root.js";
 import { withEmulatorRetry } from "../emulator-retry.js";
-import { asNodeFailure, runSandboxed } from "../run-tool.js";
+import { runSandboxed } from "../run-tool.js";
+import { asNodeFailure } from "../tool-failure.js";
 
 const REPOSITORY = "/kmips/packages";
 const OUT = "/kmips/out";

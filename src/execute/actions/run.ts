@@ -17,7 +17,7 @@ import { NodeFailure } from "../../model/failure.js";
 import type { RunDefinition } from "../../model/node.js";
 import { platformName } from "../../model/platform.js";
 import type { ProcessResult } from "../../model/ports.js";
-import type { BuildxClient } from "../builder/builders.js";
+import type { BuildxClient } from "../builder/buildx-client.js";
 import { BuildProgress } from "../builder/progress.js";
 import { addedLayers, prepareStep } from "../builder/run-step.js";
 import type { ActionContext, ActionOutcome } from "../context.js";

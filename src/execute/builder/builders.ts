@@ -6,7 +6,8 @@ import type { Store } from "../../../cache/index.js";
 import type { Tools } from "../../host/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { ProcessRunner } from "../../model/ports.js";
-import { asNodeFailure } from "../run-tool.js";
+import { asNodeFailure } from "../tool-failure.js";
+import type { BuilderSource, BuildxClient } from "./buildx-client.js";
 import {
   BUILDER_LINK,
   CGROUP,
@@ -25,20 +26,6 @@ import {
 /** The next node that needs it may come soon; a build of an hour should not keep it for that. */
 const IDLE_MS = 60_000;
 
-/** How to reach a builder that is ready. */
-export interface BuildxClient {
-  /** For messages. */
-  readonly name: string;
-  /** The client and the options that choose the builder, up to and including `build`. */
-  readonly argv: readonly string[];
-  /** The whole environment; absent: the user's own. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Name → target of the links that the working directory must have. */
-  readonly links: Readonly<Record<string, string>>;
-  /** It runs here and nowhere else. */
-  readonly isPrivate: boolean;
-}
-
 export interface BuilderOptions {
   readonly store: Store;
   readonly tools: Tools;
@@ -50,7 +37,7 @@ export interface BuilderOptions {
   readonly programs: () => BuilderPrograms | undefined;
 }
 
-export class Builders {
+export class Builders implements BuilderSource {
   readonly #options: BuilderOptions;
   #chosen: Promise<UserBuilder | undefined> | undefined;
   #private: PrivateBuilder | undefined;
@@ -62,11 +49,6 @@ export class Builders {
     this.#options = options;
   }
 
-  /**
-   * Runs `work` with a builder. `checkMachine` comes first when that runs on this machine's kernel
-   * and nowhere else.
-   * @throws NodeFailure when there is none or it does not answer; what the two throw
-   */
   async use<T>(checkMachine: () => void, work: (client: BuildxClient) => Promise<T>): Promise<T> {
     clearTimeout(this.#idle);
     this.#users++;
