@@ -163,6 +163,19 @@ describe("an image with a Dockerfile", () => {
     );
   });
 
+  it("tells every fault that does not follow from another", () => {
+    const { diagnostics } = analyzeDockerfile(
+      "FROM alpine\nCROSS a\nRUN apk add curl && x\nADD https://example.org/x /x\nRUN yum install y\n",
+    );
+    expect(diagnostics.map(({ code }) => code)).toEqual([
+      "KM0361",
+      "KM0364",
+      "KM0362",
+      "KM0363",
+      "KM0362",
+    ]);
+  });
+
   it("says what has no effect", () => {
     const { notes } = analyzeDockerfile("# syntax=x\nFROM scratch\nHEALTHCHECK CMD y\n");
     expect(notes.map(({ message }) => message).join("\n")).toMatch(
