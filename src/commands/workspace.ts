@@ -90,6 +90,15 @@ export function openProject(environment: Environment, known?: KnownResults): Pro
   return { environment, graph, notes, unknown, diagnostics };
 }
 
+/** Opens the store, making it when need be. @throws errors of the cache */
+export function openStoreOf(environment: Environment, tools: Tools): Promise<Store> {
+  return openStore(environment.storePath, {
+    locker: new FlockLocker(tools.require("flock"), tools.require("cat")),
+    durable: environment.durable,
+    onWarning: environment.onWarning,
+  });
+}
+
 /**
  * Opens the project and its store. With `onlyRecipes`, faults that only earlier results show are
  * passed over: fetching the lists of packages anew may be what mends them.
@@ -103,11 +112,7 @@ export async function openWorkspace(
   const environment = { ...outside, reader: texts };
   const project = openProject(environment);
   const tools = new Tools(environment.toolSearch);
-  const store = await openStore(environment.storePath, {
-    locker: new FlockLocker(tools.require("flock"), tools.require("cat")),
-    durable: environment.durable,
-    onWarning: environment.onWarning,
-  });
+  const store = await openStoreOf(environment, tools);
   const stateDirectory = projectDirectory(environment.storePath, environment.root);
   mkdirSync(stateDirectory, { recursive: true });
   const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
