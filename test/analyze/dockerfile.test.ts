@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GraphNode, NodeDefinition } from "../../src/model/node.js";
 import { analyzeDockerfile } from "./support/dockerfile.js";
@@ -163,6 +164,19 @@ describe("an image with a Dockerfile", () => {
     );
   });
 
+  it("tells every fault that does not follow from another", () => {
+    const { diagnostics } = analyzeDockerfile(
+      "FROM alpine\nCROSS a\nRUN apk add curl && x\nADD https://example.org/x /x\nRUN yum install y\n",
+    );
+    expect(diagnostics.map(({ code }) => code)).toEqual([
+      "KM0361",
+      "KM0364",
+      "KM0362",
+      "KM0363",
+      "KM0362",
+    ]);
+  });
+
   it("says what has no effect", () => {
     const { notes } = analyzeDockerfile("# syntax=x\nFROM scratch\nHEALTHCHECK CMD y\n");
     expect(notes.map(({ message }) => message).join("\n")).toMatch(
@@ -178,6 +192,49 @@ describe("an image with a Dockerfile", () => {
     expect(definitionOf(nodes, "image.i/install", "install").base).toBe("image.i/2:copy");
     const chain = analyzeDockerfile(undefined, '}\nimage j { from = image.i, install = ["curl"]');
     expect(definitionOf(chain.graph!.nodes, "image.j", "image").awaits).toBe("image.i/dockerfile");
+  });
+});
+
+describe("any Dockerfile", () => {
+  const line = fc.constantFrom(
+    "FROM alpine",
+    "FROM alpine AS a",
+    "FROM a AS b",
+    "FROM golang",
+    "FROM scratch",
+    "ARG A=b",
+    "RUN apk add curl && x",
+    "RUN apk add musl-dev",
+    "RUN a || b",
+    "RUN <<E\nx\nE",
+    "COPY --from=a /x /y",
+    "COPY --from=0 prog /",
+    "COPY a b /",
+    "ADD a.tar https://example.org/x /d/",
+    "WORKDIR ${A:-/w}",
+    "USER 1",
+    "ENV A",
+    "CMD x",
+    "ENTRYPOINT []",
+    "ONBUILD x",
+    "NONE x",
+  );
+
+  it("makes a graph or faults with a place, and never throws", () => {
+    const body =
+      'rewrite { from = { "alpine" = base.debian }, apk = packages.alpine, build = { "b" = component.c } }\nfiles { "a" -> text("") }';
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
+        const text = lines.join("\n");
+        const { graph, diagnostics } = analyzeDockerfile(text, body);
+        expect(graph === undefined).toBe(diagnostics.length > 0);
+        for (const { at } of diagnostics)
+          expect(at.span.end).toBeLessThanOrEqual(at.file.text.length);
+        for (const { dependencies } of graph?.nodes.values() ?? [])
+          for (const address of dependencies) expect(graph?.nodes.has(address)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

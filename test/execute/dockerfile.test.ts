@@ -61,7 +61,7 @@ describe("a Dockerfile node", () => {
     expect(failure).toBeInstanceOf(NodeFailure);
     expect((failure as NodeFailure).reason).toEqual({
       type: "missing-input",
-      what: "file of source.s",
+      what: "image.i/dockerfile",
       path: "Dockerfile",
       candidates: ["i/Dockerfile"],
     });
