@@ -182,6 +182,7 @@ if [ $relayed = no ] || [ "$options" = "-o DPkg::Chroot-Directory=$root" ]; then
 fi
 mkdir "$exchange"
 mkfifo "$exchange/requests"
+cp ${PLACES.tools}/server "$exchange/server"
 : > "$exchange/times"
 (
   cd /
@@ -192,7 +193,6 @@ mkfifo "$exchange/requests"
   kill -KILL -1
 ) &
 server=$!
-cp ${PLACES.tools}/server "$exchange/server"
 apt_get $options -o DPkg::Options::=--force-script-chrootless install -- "$@"
 status=$?
 : > "$exchange/done"
