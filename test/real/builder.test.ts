@@ -269,7 +269,8 @@ describe.skipIf(getuid?.() !== 0)("a builder of the user's", () => {
     await output([join(bin, "buildx"), ...create], { env: far });
   });
   afterAll(async () => {
-    daemon?.child.kill("SIGTERM");
+    // unshare waits for its child through every other signal.
+    daemon?.child.kill("SIGKILL");
     await daemon?.ended;
     await home.remove();
   });
