@@ -19,6 +19,7 @@ import { lowerComponent } from "./lower-component.js";
 import { lowerGroup, lowerIndex } from "./lower-group.js";
 import { checkImages, checkReferences, type NamedFacts } from "./image-checks.js";
 import { imagesInOrder } from "./image-order.js";
+import { checkRules } from "./lower-dockerfile-rules.js";
 import { lowerBase } from "./lower-base.js";
 import { tableOf } from "./lower-packages.js";
 import { lowerImage } from "./lower-image.js";
@@ -106,11 +107,14 @@ export function analyze(options: AnalyzeOptions): Analysis {
     tests: new Map(),
     notes: [],
     tables: new Map(),
+    dockerfiles: new Map(),
+    rules: new Map(),
     known: options.known,
     unknown: new Set(),
     severalTargets: project.targets.length > 1,
   };
   lowerAll(lowering);
+  checkRules(lowering);
   // Lowering stops at a node's first fault; what it did not reach is looked at once more.
   if (findings.hasErrors) for (const set of sets.values()) sweep(set, session);
   const { order, cycles } = orderNodes(lowering.emitter.nodes);

@@ -81,6 +81,14 @@ export const ANALYSIS_CODES = {
   KM0354: "Packages without a Debian base to install them on",
   KM0355: "A suite that the architecture is not part of",
   KM0356: "A table of packages for another archive",
+  KM0360: "A rule for a Dockerfile that never holds",
+  KM0361: "An image in a Dockerfile that no rule covers",
+  KM0362: "An install in a Dockerfile that no rule covers",
+  KM0363: "A URL in a Dockerfile that no rule covers",
+  KM0364: "An instruction that Docker does not know and no rule drops",
+  KM0365: "An instruction that kmips does not carry out",
+  KM0366: "A Dockerfile that Docker would refuse",
+  KM0367: "A stage that its component cannot stand for",
   KM0357: "A step with nothing to run in",
 } as const;
 

@@ -8,7 +8,7 @@ import type { Diagnostic } from "../../grammar/index.js";
 import { ARCHES, archByAlias, isArch, platformOf, type Platform } from "../model/platform.js";
 import type { Findings } from "./findings.js";
 import { article, describeType, oneOf, type Type } from "./types.js";
-import { show, typeName, type Value } from "./values.js";
+import { show, treeOf, typeName, type Value } from "./values.js";
 
 /** What the check needs to know besides the value. */
 export interface TypeContext {
@@ -79,6 +79,8 @@ function accepts(value: Value, type: Type): boolean {
       return value.type === "content" || value.type === "local" || isArtifact(value);
     case "Artifact":
       return isArtifact(value);
+    case "Tree":
+      return treeOf(value) !== undefined;
     case "Arch":
     case "Target":
       return (
@@ -239,4 +241,5 @@ const FORMS: Readonly<Partial<Record<Type["t"], string>>> = {
   Version: "write a version such as v1.6.5",
   Int: "write a whole number without a unit",
   Bool: "write true or false",
+  Tree: 'write source.NAME / "path"',
 };

@@ -46,9 +46,15 @@ export function imagesInOrder(lowering: Lowering): readonly ImageCell[] {
   return order;
 }
 
-/** The images that one stands on. */
+/** The images that one stands on, or that stand for those of its Dockerfile. */
 function referencesOf({ cell, set }: ImageCell, { session }: Lowering): readonly ReferenceValue[] {
-  if (!set.body.attributes.has("from")) return [];
-  const from = readCell(cell, set, session).reference("from");
-  return from?.kind === "image" ? [from] : [];
+  const { attributes, blocks } = set.body;
+  const hasRules = blocks.some(({ keyword }) => keyword === "rewrite");
+  if (!attributes.has("from") && !hasRules) return [];
+  const reader = readCell(cell, set, session);
+  const rewrite = hasRules ? reader.block("rewrite") : undefined;
+  const rules = rewrite === undefined ? [] : reader.inside(rewrite).map("from").values();
+  return [reader.reference("from"), ...rules].flatMap((value) =>
+    value?.type === "reference" && value.kind === "image" ? [value] : [],
+  );
 }

@@ -1,10 +1,11 @@
 /**
  * Rows of `files`: what stands where in an image or for a test.
  */
+import { posix } from "node:path";
 import type { Location } from "../../grammar/index.js";
-import type { ImageContent, ImageFile } from "../model/node.js";
+import type { Address, ImageContent, ImageFile } from "../model/node.js";
 import type { BodyReader } from "./body.js";
-import type { Needs } from "./emit.js";
+import { Needs } from "./emit.js";
 import { evaluate } from "./evaluate.js";
 import { programsOf, type Lowering } from "./lowering.js";
 import { isImagePath, isTreePath, localPath } from "./paths.js";
@@ -12,7 +13,7 @@ import { resolveOne, samePlatform } from "./resolve.js";
 import type { Cell } from "./session.js";
 import { conform } from "./conform.js";
 import { describeType, didYouMean, type Type } from "./types.js";
-import type { ReferenceValue, Value } from "./values.js";
+import type { ReferenceValue, TreeContent, Value } from "./values.js";
 
 const CONTENT: Type = { t: "Content" };
 
@@ -38,12 +39,26 @@ export function takePath(
   return false;
 }
 
-/** The files of all `files` blocks of the body; undefined after a reported fault. */
+/** A row of `files` with a relative path: it lies over the build context. */
+export interface OverlayRow {
+  /** Relative to the context, normal. */
+  readonly path: string;
+  readonly file: LoweredContent;
+  /** The nodes that the content comes from. */
+  readonly needs: Needs;
+  readonly at: Location;
+}
+
+/**
+ * The files of all `files` blocks of the body; undefined after a reported fault. Where `overlay` is
+ * given, paths may be relative to the build context, and such rows go there.
+ */
 export function lowerFiles(
   reader: BodyReader,
   taken: TakenPaths,
   needs: Needs,
   lowering: Lowering,
+  overlay?: OverlayRow[],
 ): readonly ImageFile[] | undefined {
   const { session, cell } = reader;
   const files: ImageFile[] = [];
@@ -70,35 +85,49 @@ export function lowerFiles(
         },
       );
       const isTree = value.type === "content" && value.content.form === "tree";
+      const isOverlay = overlay !== undefined && path !== undefined && !path.startsWith("/");
       const good =
         path !== undefined &&
-        isImagePath(path, key.at, session, isTree) &&
+        (isOverlay
+          ? isContextPath(path, key.at, lowering)
+          : isImagePath(path, key.at, session, isTree)) &&
         takePath(path, key.at, taken, lowering);
+      const own = isOverlay ? new Needs() : needs;
       const file =
-        value.type === "poison"
-          ? undefined
-          : lowerContent(value, path ?? "", cell, needs, lowering);
+        value.type === "poison" ? undefined : lowerContent(value, path ?? "", cell, own, lowering);
       if (!good || file === undefined || path === undefined) failed = true;
+      else if (isOverlay) overlay.push({ path, file, needs: own, at: row.at });
       else files.push({ path, uid: 0, gid: 0, ...file });
     }
   }
   return failed ? undefined : files;
 }
 
-type Lowered = {
+function isContextPath(path: string, at: Location, { session }: Lowering): boolean {
+  const clean = posix.normalize(path).replace(/\/$/, "");
+  if (clean === path && isTreePath(path) && path !== ".") return true;
+  session.findings.error("KM0331", at, `Path "${path}" is not a path inside the build context`, {
+    help: "write it relative to the context, without ./ and ..",
+  });
+  return false;
+}
+
+/** What a row of `files`, or a rule that stands for one, puts in place. */
+export interface LoweredContent {
   readonly content: ImageContent;
   readonly mode?: number;
   readonly uid?: number;
   readonly gid?: number;
-};
+}
 
-function lowerContent(
+/** The content that a value of type Content is; undefined after a reported fault. */
+export function lowerContent(
   value: Value,
   path: string,
   cell: Cell,
   needs: Needs,
   lowering: Lowering,
-): Lowered | undefined {
+): LoweredContent | undefined {
   const { session } = lowering;
   switch (value.type) {
     case "reference":
@@ -155,23 +184,35 @@ function lowerContent(
       return lowered && { ...lowered, ...(mode !== undefined && { mode }), uid, gid };
     }
     case "tree": {
-      if (!isTreePath(content.path)) {
-        session.findings.error(
-          "KM0331",
-          content.pathAt,
-          `Tree path "${content.path}" is not a path inside the source`,
-          { help: "write it relative to the source, without .." },
-        );
-        return undefined;
-      }
-      const used = resolveOne(content.source, cell, lowering.sets, session);
-      if (used === undefined) return undefined;
-      const node = content.source.kind === "component" ? lowering.trees.get(used) : used.address;
-      if (node === undefined) return undefined;
-      needs.add(node, content.source.at);
-      return { content: { type: "tree", node, path: content.path === "." ? "" : content.path } };
+      const place = lowerTree(content, cell, needs, lowering);
+      return place && { content: { type: "tree", ...place } };
     }
   }
+}
+
+/** The node and path that a place in a tree is; undefined after a reported fault. */
+export function lowerTree(
+  content: TreeContent,
+  cell: Cell,
+  needs: Needs,
+  lowering: Lowering,
+): { readonly node: Address; readonly path: string } | undefined {
+  const { session } = lowering;
+  if (!isTreePath(content.path)) {
+    session.findings.error(
+      "KM0331",
+      content.pathAt,
+      `Tree path "${content.path}" is not a path inside the source`,
+      { help: "write it relative to the source, without .." },
+    );
+    return undefined;
+  }
+  const used = resolveOne(content.source, cell, lowering.sets, session);
+  if (used === undefined) return undefined;
+  const node = content.source.kind === "component" ? lowering.trees.get(used) : used.address;
+  if (node === undefined) return undefined;
+  needs.add(node, content.source.at);
+  return { node, path: content.path === "." ? "" : content.path };
 }
 
 function lowerOutput(
@@ -179,7 +220,7 @@ function lowerOutput(
   cell: Cell,
   needs: Needs,
   lowering: Lowering,
-): Lowered | undefined {
+): LoweredContent | undefined {
   const { session } = lowering;
   const used = resolveOne(reference, cell, lowering.sets, session);
   if (used === undefined) return undefined;

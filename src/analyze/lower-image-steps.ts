@@ -61,14 +61,17 @@ export function lowerSteps(
   const { requests, runs } = readSteps(reader) ?? {};
   if (requests === undefined || runs === undefined) return undefined;
   let { base } = setting;
-  if (requests.length > 0 || runs.length > 0) {
-    const ground = base && groundOf(base.address, lowering);
-    if (base !== undefined && ground === undefined) return undefined;
-    if (ground?.type === "awaits") {
+  const isDockerfile =
+    base !== undefined &&
+    lowering.emitter.nodes.get(base.address)?.node.definition.kind === "dockerfile";
+  if (base !== undefined && (requests.length > 0 || runs.length > 0 || isDockerfile)) {
+    const ground = groundOf(base.address, lowering);
+    if (ground === undefined) return undefined;
+    if (ground.type === "awaits") {
       const needs = new Needs();
       for (const address of contentNeeds.addresses)
         needs.add(address, contentNeeds.placeOf(address) as Location);
-      needs.add(ground.dockerfile, reader.at("from"));
+      needs.add(ground.dockerfile, base.at);
       return { base: undefined, awaits: ground.dockerfile, content, needs };
     }
   }

@@ -10,6 +10,7 @@ import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
 import type { ImageFacts } from "./image-checks.js";
 import { lowerConfig, readBudget } from "./lower-config.js";
+import { lowerDockerfile, readDockerfile } from "./lower-dockerfile.js";
 import { lowerSteps, readSteps } from "./lower-image-steps.js";
 import type { StepBase } from "./lower-steps.js";
 import { imageReference, readName, readTag } from "./reference.js";
@@ -33,6 +34,7 @@ function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): ImageFacts | u
   const tag = readTag(reader, session);
   let failed = platform === undefined || name === undefined || tag === undefined;
   const from = reader.reference("from");
+  if (!goesTogether(reader)) failed = true;
   let base: StepBase | undefined;
   if (from !== undefined) {
     const used = resolveOne(from, cell, sets, session);
@@ -41,7 +43,8 @@ function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): ImageFacts | u
   }
   const taken: TakenPaths = new Map();
   const directories = lowerDirectories(reader, taken, lowering);
-  const files = lowerFiles(reader, taken, needs, lowering);
+  const overlay = reader.has("dockerfile") ? [] : undefined;
+  const files = lowerFiles(reader, taken, needs, lowering, overlay);
   const users = lowerUsers(reader, lowering);
   const config = lowerConfig(reader, session);
   const budget = readBudget(reader);
@@ -57,10 +60,24 @@ function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): ImageFacts | u
   ) {
     // What the steps ask for has faults of its own to tell.
     readSteps(reader);
+    if (overlay !== undefined) readDockerfile(reader);
     return undefined;
   }
   const content = { files, directories, users };
   const epoch = session.project?.epoch ?? 0;
+  if (overlay !== undefined) {
+    const built = lowerDockerfile(
+      reader,
+      { address: cell.address, platform, epoch },
+      overlay,
+      lowering,
+    );
+    if (built === undefined) {
+      readSteps(reader);
+      return undefined;
+    }
+    base = built.base;
+  }
   const steps = lowerSteps(
     reader,
     { platform, epoch, base, content, contentNeeds: needs },
@@ -94,6 +111,29 @@ function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): ImageFacts | u
     reference,
     at: reader.at(reader.has("name") ? "name" : "tag"),
   };
+}
+
+/** Whether the declaration says in one way only what the image stands on; reports why not. */
+function goesTogether(reader: BodyReader): boolean {
+  const { findings } = reader.session;
+  const block = reader.block("rewrite");
+  if (reader.has("from") && reader.has("dockerfile")) {
+    findings.error(
+      "KM0204",
+      reader.at("from"),
+      `${reader.cell.address} has "from" and "dockerfile", wanted one of them`,
+      {
+        help: "say what stands for the Dockerfile's FROM in rewrite { from = { … } }",
+        notes: [{ message: '"dockerfile" is here', at: reader.at("dockerfile") }],
+      },
+    );
+    return false;
+  }
+  if (block === undefined || reader.has("dockerfile")) return true;
+  findings.error("KM0205", block.at, '"rewrite" only goes with "dockerfile"', {
+    help: 'remove it, or add dockerfile = source.NAME / "Dockerfile"',
+  });
+  return false;
 }
 
 function lowerDirectories(

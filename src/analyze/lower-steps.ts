@@ -21,6 +21,8 @@ export interface StepOwner {
   readonly platform: Platform;
   /** Seconds since the epoch: every time stamp of what the steps make. */
   readonly epoch: number;
+  /** Of an instruction's nodes: `3` makes `image.x/3:install`; they have its text as doc. */
+  readonly instruction?: { readonly number: number; readonly text: string };
 }
 
 /** What a step stands on, and where the recipe says so. */
@@ -71,6 +73,7 @@ export function groundOf(address: Address, { emitter }: Lowering): Ground | unde
       const packages = emitter.nodes.get(definition.packages)?.node.definition;
       return packages?.kind === "packages" ? { type: "debian", index: packages.index } : undefined;
     }
+    if (definition.kind === "dockerfile") return { type: "awaits", dockerfile: current };
     if (definition.kind === "image") {
       if (definition.awaits !== undefined) return { type: "awaits", dockerfile: definition.awaits };
       if (definition.base === undefined) return { type: "scratch" };
@@ -104,7 +107,8 @@ export function emitInstall(
   if (ground?.type !== "debian") return undefined;
   const names = checkedNames(step.packages, ground.index, lowering);
   if (names === undefined) return undefined;
-  const packages = freeAddress(`${owner.address}/packages`, lowering);
+  const doc = owner.instruction?.text;
+  const packages = freeAddress(stepAddress(owner, "packages"), lowering);
   const packageNeeds = new Needs();
   packageNeeds.add(ground.index, step.base.at);
   packageNeeds.add(step.base.address, step.base.at);
@@ -120,9 +124,9 @@ export function emitInstall(
     },
     packageNeeds,
     step.at,
-    undefined,
+    doc,
   );
-  const install = freeAddress(`${owner.address}/install`, lowering);
+  const install = freeAddress(stepAddress(owner, "install"), lowering);
   const needs = new Needs();
   needs.add(step.base.address, step.base.at);
   needs.add(packages, step.at);
@@ -138,15 +142,19 @@ export function emitInstall(
     },
     needs,
     step.at,
-    undefined,
+    doc,
   );
   return install;
 }
 
-/** Emits `OWNER/run:LABEL` and returns its address. */
-export function emitRun(owner: StepOwner, step: RunStep, { emitter }: Lowering): Address {
+/** Emits `OWNER/run:LABEL`, or `OWNER/NUMBER:run` for an instruction, and returns its address. */
+export function emitRun(owner: StepOwner, step: RunStep, lowering: Lowering): Address {
   const { base, label, at, ...command } = step;
-  const address = `${owner.address}/run:${label}`;
+  const { emitter } = lowering;
+  const address =
+    owner.instruction === undefined
+      ? `${owner.address}/run:${label}`
+      : freeAddress(stepAddress(owner, "run"), lowering);
   const needs = new Needs();
   needs.add(base.address, base.at);
   emitter.emit(
@@ -160,9 +168,14 @@ export function emitRun(owner: StepOwner, step: RunStep, { emitter }: Lowering):
     },
     needs,
     at,
-    undefined,
+    owner.instruction?.text,
   );
   return address;
+}
+
+/** The address of a part of the owner's, or of an instruction's. */
+export function stepAddress({ address, instruction }: StepOwner, part: string): Address {
+  return `${address}/${instruction === undefined ? "" : `${instruction.number}:`}${part}`;
 }
 
 /** `address`, or with `:2`, `:3`, … when a node has it. */

@@ -1,9 +1,10 @@
 /**
  * What lowering of every kind shares: cells, results so far, and the nodes being made.
  */
-import { invariant } from "../model/invariant.js";
-import type { Location } from "../../grammar/index.js";
+import type { Location, SourceFile } from "../../grammar/index.js";
 import type { PackageNames } from "../debian/package-names.js";
+import type { Dockerfile } from "../dockerfile/index.js";
+import { invariant } from "../model/invariant.js";
 import type { Address } from "../model/node.js";
 import { BodyReader } from "./body.js";
 import type { Emitter } from "./emit.js";
@@ -45,6 +46,22 @@ export interface TableRow {
   readonly at: Location;
 }
 
+/** A Dockerfile, and the text that diagnostics show of it. */
+export interface ReadDockerfile {
+  readonly file: SourceFile;
+  readonly parsed: Dockerfile;
+}
+
+/** A rule of `rewrite`, or a row laid over a build context: a fault unless it ever holds. */
+export interface RewriteRule {
+  /** `from "golang:*"`. */
+  readonly name: string;
+  readonly at: Location;
+  /** What it could have held of. */
+  readonly help: string | undefined;
+  fired: boolean;
+}
+
 export interface Lowering {
   readonly session: Session;
   readonly sets: CellSets;
@@ -55,6 +72,10 @@ export interface Lowering {
   readonly programs: Map<Cell, readonly string[] | undefined>;
   /** Addresses of the tests of a component's or image's cell. */
   readonly tests: Map<Cell, Address[]>;
+  /** Dockerfiles that were read, by what defines them. */
+  readonly dockerfiles: Map<string, ReadDockerfile>;
+  /** Rules that rewrite Dockerfiles, by place. */
+  readonly rules: Map<string, RewriteRule>;
   /** Tables of packages by address; undefined when they are faulty. */
   readonly tables: Map<Address, PackageTable | undefined>;
   /** What earlier builds found out; absent: nothing. */

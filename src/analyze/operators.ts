@@ -3,7 +3,7 @@
  */
 import type { BinaryExpr, Location } from "../../grammar/index.js";
 import { poison, type Environment } from "./session.js";
-import { compare, equals, interpolated, show, typeName, type Value } from "./values.js";
+import { compare, equals, interpolated, show, treeOf, typeName, type Value } from "./values.js";
 
 /** The Bool that a value is; undefined for poison and after a reported fault. */
 export function asBool(value: Value, operator: string, env: Environment): boolean | undefined {
@@ -67,7 +67,13 @@ function combine(
         : `${left.text.replace(/\/+$/, "")}/${right.text.replace(/^\/+/, "")}`;
     return budget.grow(text.length, at) ? { type: "str", text, at } : poison(at);
   }
-  if (operator === "/") return undefined;
+  if (operator === "/") {
+    const tree = treeOf(left);
+    if (tree === undefined || right.type !== "str") return undefined;
+    const path = tree.path === "" ? right.text : `${tree.path}/${right.text}`;
+    if (!budget.grow(path.length, at)) return poison(at);
+    return { type: "content", content: { ...tree, path, pathAt: right.at }, at };
+  }
   if (left.type === "list" && right.type === "list") {
     const items = [...left.items, ...right.items];
     return budget.grow(items.length, at) ? { type: "list", items, at } : poison(at);

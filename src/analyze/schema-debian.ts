@@ -116,9 +116,9 @@ export const INSTALL: readonly AttributeSchema[] = [
     "scripts",
     names("split", "emulated"),
     "Only maintainer scripts run under the emulator, or all of dpkg.",
-    { fallback: "split", goesWith: ["install"] },
+    { fallback: "split", goesWith: ["install", "dockerfile"] },
   ),
-  { ...RECOMMENDS, goesWith: ["install"] },
+  { ...RECOMMENDS, goesWith: ["install", "dockerfile"] },
 ];
 
 export const RUN_COMMANDS = ["script", "cmd"] as const;

@@ -4,6 +4,7 @@
  */
 import { C, DIRECTORY, GO, GOMOD, MATRIX, PATCHES, TEST, USER, WHEN } from "./schema-blocks.js";
 import { BASE, IMAGE_BLOCKS, INSTALL, PACKAGES } from "./schema-debian.js";
+import { DOCKERFILE, REWRITE } from "./schema-dockerfile.js";
 import { attribute, type BodySchema, type KindSchema } from "./schema-types.js";
 import { describeType, list, map, names, ref, str, union } from "./types.js";
 
@@ -108,6 +109,7 @@ const SCHEMAS: readonly KindSchema[] = [
       attribute("from", union(names("scratch"), ref("base", "image")), "What it stands on.", {
         fallback: "scratch",
       }),
+      ...DOCKERFILE,
       ...INSTALL,
       attribute("name", str, "The image's name.", { fallback: "the label" }),
       attribute("version", { t: "Version" }, "The image's version; its tag is this without the v."),
@@ -124,7 +126,7 @@ const SCHEMAS: readonly KindSchema[] = [
       attribute("volumes", list(str), "Absolute paths of volumes.", { fallback: "[]" }),
       attribute("stop_signal", str, "The signal that stops it, such as SIGTERM."),
     ],
-    blocks: [MATRIX, ...IMAGE_BLOCKS, DIRECTORY, USER, TEST],
+    blocks: [MATRIX, REWRITE, ...IMAGE_BLOCKS, DIRECTORY, USER, TEST],
   },
   {
     kind: "index",

@@ -29,6 +29,7 @@ export type ScalarName =
   | "Module"
   | "Content"
   | "Artifact"
+  | "Tree"
   | "Readiness"
   | "Denial"
   /** A bare name, or a Str where it has other characters than names may. */

@@ -101,6 +101,17 @@ export interface ContentValue {
   readonly at: Location;
 }
 
+/** A place in a source's tree. */
+export type TreeContent = Extract<ContentValue["content"], { form: "tree" }>;
+
+/** The place in a tree that a value names: `source.x`, `component.x`, or one with a path. */
+export function treeOf(value: Value): TreeContent | undefined {
+  if (value.type === "content") return value.content.form === "tree" ? value.content : undefined;
+  if (value.type !== "reference" || value.program !== undefined) return undefined;
+  if (value.kind !== "source" && value.kind !== "component") return undefined;
+  return { form: "tree", source: value, path: "", pathAt: value.at };
+}
+
 /** The type of a value as diagnostics call it. */
 export function typeName(value: Value): string {
   switch (value.type) {

@@ -14,6 +14,7 @@ import {
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
+import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { planPath, selectionText } from "../plan/locations.js";
 import { planBuild, type Plan } from "../plan/plan.js";
@@ -27,6 +28,7 @@ import {
   renderPlan,
   renderTable,
   renderWhy,
+  unknownLines,
   type Reporter,
 } from "../report/index.js";
 import {
@@ -70,15 +72,14 @@ export async function runBuild(
   const workspace = await openFor(globals, reporter);
   const builders = openBuilders(workspace, flags.builder);
   try {
-    const selection = selectNodes(workspace.graph, patterns);
     for (const note of workspace.notes) reporter.event({ type: "note", ...note });
     const result = await build(workspace, {
-      selection,
+      select: (graph) => selectNodes(graph, patterns),
       jobs: jobsOf(flags.jobs),
       keepGoing: flags.keepGoing ?? false,
       offline: isOffline(globals, flags),
       expectCached: flags.expectCached ?? false,
-      forced: new Set(flags.force === true ? selection : []),
+      force: flags.force ?? false,
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
       builders,
@@ -87,7 +88,7 @@ export async function runBuild(
     });
     reporter.end();
     if (result.report === undefined) return reportUnexpectedWork(globals, streams, result.plan);
-    const groups = groupsOf(workspace);
+    const groups = groupsOf(result.graph);
     const counts = countOutcomes(result.report.outcomes, groups);
     if (globals.json === true)
       streams.out(`${JSON.stringify(buildAsData(counts, result.images))}\n`);
@@ -110,10 +111,8 @@ function isOffline(globals: GlobalOptions, flags: { readonly offline?: boolean }
   return globals.offline ?? flags.offline ?? false;
 }
 
-function groupsOf(workspace: Workspace): ReadonlySet<Address> {
-  const groups = [...workspace.graph.nodes.values()].filter(
-    (node) => node.definition.kind === "group",
-  );
+function groupsOf(graph: BuildGraph): ReadonlySet<Address> {
+  const groups = [...graph.nodes.values()].filter((node) => node.definition.kind === "group");
   return new Set(groups.map((node) => node.address));
 }
 
@@ -156,8 +155,10 @@ export async function runPlan(
   try {
     const plan = planBuild({ ...workspace, selection: selectNodes(workspace.graph, patterns) });
     workspace.fileIndex.save();
-    if (globals.json === true) streams.out(`${JSON.stringify(planAsData(plan))}\n`);
-    else streams.out(renderPlan(plan, { paint: streams.outPaint, all: flags.all ?? false }));
+    const { unknown } = workspace;
+    const all = flags.all ?? false;
+    if (globals.json === true) streams.out(`${JSON.stringify(planAsData(plan, unknown))}\n`);
+    else streams.out(renderPlan(plan, { paint: streams.outPaint, all, unknown }));
     return EXIT.ok;
   } finally {
     await workspace.store.close();
@@ -175,7 +176,11 @@ export async function runWhy(globals: GlobalOptions, pattern: string): Promise<E
       .filter((address) => workspace.graph.nodes.get(address)?.definition.kind !== "group")
       .map((address) => explainNode(plan, address));
     if (globals.json === true) streams.out(`${JSON.stringify(answers)}\n`);
-    else for (const answer of answers) streams.out(renderWhy(answer, streams.outPaint));
+    else {
+      for (const answer of answers) streams.out(renderWhy(answer, streams.outPaint));
+      for (const line of unknownLines(plan, workspace.unknown, streams.outPaint))
+        streams.out(`${line}\n`);
+    }
     return EXIT.ok;
   } finally {
     await workspace.store.close();
@@ -295,11 +300,11 @@ export async function openFor(
   globals: GlobalOptions,
   reporter: Reporter | undefined,
   streams?: Streams,
+  options?: Parameters<typeof openWorkspace>[1],
 ): Promise<Workspace> {
-  return openWorkspace(
-    makeEnvironment(globals, (message) => {
-      if (reporter !== undefined) reporter.event({ type: "warning", message });
-      else streams?.err(`warning: ${printable(message)}\n`);
-    }),
-  );
+  const environment = makeEnvironment(globals, (message) => {
+    if (reporter !== undefined) reporter.event({ type: "warning", message });
+    else streams?.err(`warning: ${printable(message)}\n`);
+  });
+  return openWorkspace(environment, options);
 }

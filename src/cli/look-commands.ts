@@ -15,6 +15,7 @@ import {
   RecipeErrors,
   selectNode,
   selectNodes,
+  type Project,
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
@@ -94,19 +95,32 @@ export async function runDiff(
 
 export async function runCheck(globals: GlobalOptions): Promise<ExitCode> {
   const streams = makeStreams(globals);
-  const project = openProject(makeEnvironment(globals, () => undefined));
+  const project = await checkedProject(globals, streams);
   if (globals.json === true) {
     streams.out(
-      `${JSON.stringify({ diagnostics: diagnosticsAsData(project.diagnostics), nodes: project.graph.nodes.size })}\n`,
+      `${JSON.stringify({ diagnostics: diagnosticsAsData(project.diagnostics), nodes: project.graph.nodes.size, unknown: project.unknown })}\n`,
     );
     return EXIT.ok;
   }
   if (project.diagnostics.length > 0)
     streams.err(renderDiagnostics(project.diagnostics, streams.errPaint));
+  const open =
+    project.unknown.length === 0
+      ? ""
+      : `; ${project.unknown.join(", ")} must run before everything can be checked`;
   streams.out(
-    `${project.graph.recipes.length} recipes, ${project.graph.nodes.size} nodes, no errors\n`,
+    `${project.graph.recipes.length} recipes, ${project.graph.nodes.size} nodes, no errors${open}\n`,
   );
   return EXIT.ok;
+}
+
+/** The project, checked with what earlier builds found out where that matters. */
+async function checkedProject(globals: GlobalOptions, streams: Streams): Promise<Project> {
+  const project = openProject(makeEnvironment(globals, () => undefined));
+  if (project.unknown.length === 0) return project;
+  const workspace = await openFor(globals, undefined, streams);
+  await workspace.store.close();
+  return workspace;
 }
 
 export async function runFmt(

@@ -67,8 +67,6 @@ function readArguments(words: readonly string[]): BuildArguments | undefined {
       if (command === undefined) command = word;
       else selectors.push(word);
     } else if (word === "--json") json = true;
-    // Nothing to do is nothing to fetch.
-    else if (word === "--offline") continue;
     else if (word !== "--expect-cached" || command === undefined) {
       const equals = word.startsWith("--") ? word.indexOf("=") : -1;
       const name = VALUE_FLAGS.get(equals === -1 ? word : word.slice(0, equals));

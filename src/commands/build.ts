@@ -9,22 +9,25 @@ import {
   type Descriptor,
 } from "../../cache/index.js";
 import { executePlan, runNode, type RunnerOptions } from "../execute/index.js";
-import type { BuildEvent, BuildReport } from "../model/event.js";
+import type { BuildEvent, BuildReport, NodeOutcome } from "../model/event.js";
+import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { ociPlatform } from "../model/platform.js";
-import { planBuild, type Plan } from "../plan/plan.js";
+import { closureOf, planBuild, type Plan } from "../plan/plan.js";
 import { checkBudgets } from "./budgets.js";
 import { isNamed, layerBytes, topOutput, type BuiltImage } from "./built-image.js";
 import { recordFacts } from "./record-facts.js";
 import { changedBlobs, savePlan, startClock, type SavedPlanTarget } from "./saved-plan.js";
-import { recordOf, type Workspace } from "./workspace.js";
+import { analyzeAgain, recordOf, type Workspace } from "./workspace.js";
 
 export interface BuildRequest {
-  readonly selection: readonly Address[];
+  /** The addresses to build; asked again for a graph of which more is known. @throws UsageError */
+  readonly select: (graph: BuildGraph) => readonly Address[];
   readonly jobs: number;
   readonly keepGoing: boolean;
   readonly offline: boolean;
-  readonly forced: ReadonlySet<Address>;
+  /** The selection runs whatever the cache has. */
+  readonly force: boolean;
   /** Only find out whether anything would run. */
   readonly expectCached: boolean;
   readonly signal: AbortSignal;
@@ -38,6 +41,8 @@ export interface BuildRequest {
 }
 
 export interface BuildResult {
+  /** With everything that the build itself found out. */
+  readonly graph: BuildGraph;
   readonly plan: Plan;
   /** Undefined when `expectCached` stopped the build before it began. */
   readonly report: BuildReport | undefined;
@@ -45,27 +50,73 @@ export interface BuildResult {
   readonly elapsedMs: number;
 }
 
-/** Builds the selection. Failed nodes are in the report; only bugs and store faults are thrown. */
+/**
+ * Builds the selection. What decides the graph comes first: lists of packages and Dockerfiles, so that
+ * the recipe's faults that only they show come before anything else runs.
+ *
+ * Failed nodes are in the report; only bugs and store faults are thrown.
+ * @throws RecipeErrors for what the results of the first nodes show
+ */
 export async function build(workspace: Workspace, request: BuildRequest): Promise<BuildResult> {
-  const { store, graph, inputs, history } = workspace;
   const start = request.now();
   const startedMs = startClock(workspace);
   recheckChangedBlobs(workspace, request);
-  const planOptions = {
-    graph,
-    selection: request.selection,
-    store,
-    inputs,
-    history,
-    forced: request.forced,
-  };
+  const first = new Map<Address, NodeOutcome>();
+  const forced = request.force ? new Set(request.select(workspace.graph)) : new Set<Address>();
+  let current = workspace;
+  for (;;) {
+    const { graph } = current;
+    const selection = request.select(graph);
+    const wanted = closureOf(graph, selection);
+    const deciding = current.unknown.filter(
+      (address) => wanted.has(address) && first.get(address) === undefined,
+    );
+    const isLast = deciding.length === 0;
+    for (const address of deciding) if (current.known.isDamaged(address)) forced.add(address);
+    const { plan, report } = await execute(current, request, isLast ? selection : deciding, forced);
+    const elapsedMs = (): number => request.now() - start;
+    if (report === undefined) return { graph, plan, report, images: [], elapsedMs: elapsedMs() };
+    for (const [address, outcome] of report.outcomes) {
+      if (outcome.kind === "built" || !first.has(address)) first.set(address, outcome);
+      forced.delete(address);
+    }
+    const whole: BuildReport = {
+      ...report,
+      outcomes: new Map([...report.outcomes.keys()].map((a) => [a, first.get(a) as NodeOutcome])),
+      executed: [...first].flatMap(([address, { kind }]) => (kind === "built" ? [address] : [])),
+    };
+    if (isLast) {
+      const images = await nameImages(current, plan, report);
+      const judged = withBudgets(current, plan, whole, request);
+      finish(current, plan, judged, startedMs, images, request);
+      return { graph, plan, report: judged, images, elapsedMs: elapsedMs() };
+    }
+    if (!isComplete(report)) {
+      current.fileIndex.save();
+      return { graph, plan, report: whole, images: [], elapsedMs: elapsedMs() };
+    }
+    for (const address of deciding) {
+      const record = recordOf(current, address);
+      if (record !== undefined) current.known.learn(address, record);
+    }
+    current = analyzeAgain(current);
+  }
+}
+
+/** Plans and executes a selection; no report when `expectCached` stops it before anything ran. */
+async function execute(
+  workspace: Workspace,
+  request: BuildRequest,
+  selection: readonly Address[],
+  forced: ReadonlySet<Address>,
+): Promise<{ readonly plan: Plan; readonly report: BuildReport | undefined }> {
+  const { store, graph, inputs, history } = workspace;
+  const planOptions = { graph, selection, store, inputs, history, forced };
   const plan = planBuild(planOptions);
   const states = [...plan.nodes.values()].map((planned) => planned.decision.state);
   const toRun = states.filter((state) => state === "invalidated").length;
   const waiting = states.filter((state) => state === "waits").length;
-  if (request.expectCached && toRun > 0) {
-    return { plan, report: undefined, images: [], elapsedMs: request.now() - start };
-  }
+  if (request.expectCached && toRun > 0) return { plan, report: undefined };
   const total = states.filter((state) => state !== "group").length;
   request.onEvent({ type: "plan", total, cached: total - toRun - waiting, toRun, waiting });
   const runner = runnerOptions(workspace, request);
@@ -78,26 +129,43 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
     onEvent: request.onEvent,
     logPath: (key) => store.paths.log(key),
     run: (planned, key, results) =>
-      runNode(planned, key, results, runner, request.forced.has(planned.node.address)),
+      runNode(planned, key, results, runner, forced.has(planned.node.address)),
   });
   recordFacts(workspace, plan, executed, (message) =>
     request.onEvent({ type: "warning", message }),
   );
-  const images = await nameImages(workspace, plan, executed);
-  const outcomes = new Map(executed.outcomes);
-  for (const [address, { reason, help }] of checkBudgets(workspace, plan, executed)) {
+  return { plan, report: executed };
+}
+
+/** The report in which images over their budgets have failed. */
+function withBudgets(
+  workspace: Workspace,
+  plan: Plan,
+  report: BuildReport,
+  { onEvent }: BuildRequest,
+): BuildReport {
+  const outcomes = new Map(report.outcomes);
+  for (const [address, { reason, help }] of checkBudgets(workspace, plan, report)) {
     const outcome = { kind: "failed", reason, ...(help === undefined ? {} : { help }) } as const;
     outcomes.set(address, outcome);
-    request.onEvent({ type: "finished", address, outcome });
+    onEvent({ type: "finished", address, outcome });
   }
+  return { ...report, outcomes };
+}
+
+/** Saves what makes the next start quick. */
+function finish(
+  workspace: Workspace,
+  plan: Plan,
+  report: BuildReport,
+  startedMs: number,
+  images: readonly BuiltImage[],
+  { savedPlan }: BuildRequest,
+): void {
   workspace.fileIndex.save();
-  const report = { ...executed, outcomes };
-  if (isComplete(report)) {
-    if (report.executed.length > 0) history.compact();
-    if (request.savedPlan !== undefined)
-      savePlan(workspace, plan, startedMs, images, request.savedPlan);
-  }
-  return { plan, report, images, elapsedMs: request.now() - start };
+  if (!isComplete(report)) return;
+  if (report.executed.length > 0) workspace.history.compact();
+  if (savedPlan !== undefined) savePlan(workspace, plan, startedMs, images, savedPlan);
 }
 
 /** Whether every node has a result. */

@@ -7,14 +7,16 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { FileIndex, openStore, type ActionRecord, type Store } from "../../cache/index.js";
 import type { Diagnostic } from "../../grammar/index.js";
-import { analyze, select, type Analysis } from "../analyze/index.js";
+import { analyze, select, type Analysis, type KnownResults } from "../analyze/index.js";
 import { FlockLocker, Tools, type ToolSearch } from "../host/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, GraphNode } from "../model/node.js";
 import type { FileReader, ProcessRunner } from "../model/ports.js";
 import { History } from "../plan/history.js";
 import { projectDirectory } from "../plan/locations.js";
+import { planBuild } from "../plan/plan.js";
 import { UsageError } from "./errors.js";
+import { StoredResults } from "./known-results.js";
 import { LiveInputs } from "./live-inputs.js";
 import { readLocks } from "./locks.js";
 import { RememberedTexts } from "./remembered-texts.js";
@@ -43,6 +45,9 @@ export interface Project {
   readonly environment: Environment;
   readonly graph: BuildGraph;
   readonly notes: Analysis["notes"];
+  /** Nodes whose results decide more of the graph, as long as these are not known. */
+  readonly unknown: Analysis["unknown"];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 export interface Workspace extends Project {
@@ -53,6 +58,7 @@ export interface Workspace extends Project {
   /** The texts of recipes and locks as this command read them; also its `environment.reader`. */
   readonly texts: RememberedTexts;
   readonly fileIndex: FileIndex;
+  readonly known: StoredResults;
   /** Directory of the project's own state in the store. */
   readonly stateDirectory: string;
 }
@@ -68,19 +74,20 @@ export class RecipeErrors extends Error {
 }
 
 /** Reads and checks the recipes. @throws RecipeErrors, UsageError when there is no recipe */
-export function openProject(
-  environment: Environment,
-): Project & { diagnostics: readonly Diagnostic[] } {
+export function openProject(environment: Environment, known?: KnownResults): Project {
   if (environment.entry.length === 0) {
     throw new UsageError(
       `No recipe in "${environment.root}"`,
       "make a project.kmips there, or name the project with -C DIRECTORY",
     );
   }
-  const { graph, diagnostics, notes } = analyze(environment);
+  const { graph, diagnostics, notes, unknown } = analyze({
+    ...environment,
+    ...(known !== undefined && { known }),
+  });
   if (graph === undefined || diagnostics.some((d) => d.severity === "error"))
     throw new RecipeErrors(diagnostics);
-  return { environment, graph, notes, diagnostics };
+  return { environment, graph, notes, unknown, diagnostics };
 }
 
 /** Opens the store, making it when need be. @throws errors of the cache */
@@ -92,8 +99,15 @@ export function openStoreOf(environment: Environment, tools: Tools): Promise<Sto
   });
 }
 
-/** Opens the project and its store. @throws RecipeErrors, UsageError, errors of the cache */
-export async function openWorkspace(outside: Environment): Promise<Workspace> {
+/**
+ * Opens the project and its store. With `onlyRecipes`, faults that only earlier results show are
+ * passed over: fetching the lists of packages anew may be what mends them.
+ * @throws RecipeErrors, UsageError, errors of the cache
+ */
+export async function openWorkspace(
+  outside: Environment,
+  { onlyRecipes = false }: { readonly onlyRecipes?: boolean } = {},
+): Promise<Workspace> {
   const texts = new RememberedTexts(outside.reader);
   const environment = { ...outside, reader: texts };
   const project = openProject(environment);
@@ -102,16 +116,54 @@ export async function openWorkspace(outside: Environment): Promise<Workspace> {
   const stateDirectory = projectDirectory(environment.storePath, environment.root);
   mkdirSync(stateDirectory, { recursive: true });
   const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
-  return {
+  const workspace: Workspace = {
     ...project,
     store,
     tools,
     texts,
     fileIndex,
     stateDirectory,
+    known: new StoredResults(store, stateDirectory),
     inputs: new LiveInputs(fileIndex, tools, readLocks(environment)),
     history: History.open(join(stateDirectory, "history")),
   };
+  try {
+    return lookUpUnknown(workspace, onlyRecipes);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/**
+ * The workspace with the graph that the results in the store decide. What has no result stays in
+ * `unknown`. @throws RecipeErrors for what only these results show
+ */
+function lookUpUnknown(workspace: Workspace, onlyRecipes: boolean): Workspace {
+  let current = workspace;
+  const asked = new Set<Address>();
+  for (;;) {
+    const fresh = current.unknown.filter((address) => !asked.has(address));
+    if (fresh.length === 0) return current;
+    const plan = planBuild({ ...current, selection: fresh });
+    for (const address of fresh) {
+      asked.add(address);
+      const decision = plan.nodes.get(address)?.decision;
+      if (decision?.state === "cached") current.known.learn(address, decision.record);
+    }
+    if (!fresh.some((address) => current.known.has(address))) continue;
+    try {
+      current = analyzeAgain(current);
+    } catch (error) {
+      if (!onlyRecipes || !(error instanceof RecipeErrors)) throw error;
+      return current;
+    }
+  }
+}
+
+/** The workspace with the graph that all results known by now decide. @throws RecipeErrors */
+export function analyzeAgain(workspace: Workspace): Workspace {
+  return { ...workspace, ...openProject(workspace.environment, workspace.known) };
 }
 
 /** The record of a node's last successful build. */

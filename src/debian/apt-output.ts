@@ -1,5 +1,5 @@
 /** What apt-get prints, for programs to read. Formats of apt 2.6; messages in English (`LC_ALL=C.UTF-8`). */
-import type { PackageId } from "./package-stanza.js";
+import type { PackageId } from "./deb-file.js";
 
 /**
  * The packages that `apt-get --simulate install` would unpack, in its order:
@@ -23,12 +23,18 @@ export interface FetchFault {
   readonly uri: string;
   /** `404  Not Found [IP: …]`, `Hash Sum mismatch`, `Could not connect to …`. */
   readonly said: string;
+  /** SHA-256 (64 hex digits) of what came instead, when its digest was the fault. */
+  readonly received?: string;
 }
 
 /** The files that an apt client gave up, from its error output. */
 export function parseFetchFaults(stderr: string): FetchFault[] {
-  return [...stderr.matchAll(/^[EW]: Failed to fetch (\S+) +(.+)$/gm)].map(
-    ([, uri = "", said = ""]) => ({ uri, said: said.trim() }),
+  // A fault's explanation is indented below it.
+  return [...stderr.matchAll(/^[EW]: Failed to fetch (\S+) +(.+)((?:\n\s+.*)*)/gm)].map(
+    ([, uri = "", said = "", more = ""]) => {
+      const received = /received file:\n\s*- SHA256:([0-9a-f]{64})/.exec(more)?.[1];
+      return { uri, said: said.trim(), ...(received === undefined ? {} : { received }) };
+    },
   );
 }
 

@@ -81,7 +81,7 @@ export const NORMALIZATION_RULES: readonly NormalizationRule[] = [
   },
   {
     path: /^etc\/shadow$/,
-    treatment: fixShadowDates,
+    treatment: withoutDates,
     origins: ALL,
     directories: false,
     why: "The day on which a password was last set is the day of the build",
@@ -177,7 +177,7 @@ export function treatmentOf(
   )?.treatment;
 }
 
-/** The third field of shadow(5), days since 1970, made 1: 0 would ask for a new password. */
-function fixShadowDates(text: string): string {
-  return text.replace(/^([^:\n]*:[^:\n]*):\d+:/gm, "$1:1:");
+/** The third field of shadow(5), days since 1970, made empty: the password does not age. */
+function withoutDates(text: string): string {
+  return text.replace(/^([^:\n]*:[^:\n]*):\d+:/gm, "$1::");
 }

@@ -3,15 +3,7 @@
  * digest of that.
  */
 import { parseParagraph, splitParagraphs } from "./control.js";
-
-/** What names one binary package: `libc6 2.36-9+deb12u14 mips64el`. */
-export interface PackageId {
-  readonly name: string;
-  /** With its epoch, when it has one: `1:2.0-3`. */
-  readonly version: string;
-  /** Debian's word; `all` for packages that fit every architecture. */
-  readonly architecture: string;
-}
+import { packageLabel, type PackageId } from "./deb-file.js";
 
 export interface PackageStanza extends PackageId {
   /** Relative to the archive's root: `pool/main/g/glibc/libc6_2.36-9+deb12u14_mips64el.deb`. */
@@ -22,24 +14,6 @@ export interface PackageStanza extends PackageId {
   readonly size: number;
   /** The paragraph as it stands in Packages, without a line break at its end. */
   readonly text: string;
-}
-
-/** `NAME VERSION ARCH`: how kmips.lock names a package. */
-export function packageLabel({ name, version, architecture }: PackageId): string {
-  return `${name} ${version} ${architecture}`;
-}
-
-/** `NAME_VERSION_ARCH.deb` as apt names a fetched file: the colon of an epoch is `%3a`. */
-export function debFileName({ name, version, architecture }: PackageId): string {
-  return `${name}_${version.replaceAll(":", "%3a")}_${architecture}.deb`;
-}
-
-/** The package that a name of `debFileName` stands for; undefined for other names. */
-export function parseDebFileName(file: string): PackageId | undefined {
-  const match = /^([^_/]+)_([^_/]+)_([^_/]+)\.deb$/.exec(file);
-  if (match === null) return undefined;
-  const [, name = "", version = "", architecture = ""] = match;
-  return { name, version: version.replaceAll("%3a", ":"), architecture };
 }
 
 /** One paragraph of Packages; undefined when it lacks what a package must say. */

@@ -290,10 +290,14 @@ class Evaluation {
     }));
     const options: { from?: string; owner?: string; mode?: string } = {};
     for (const { name, value } of flags) {
+      // A stage is named as it is: Docker replaces no variables here.
+      if (name === "from") {
+        options.from = value;
+        continue;
+      }
       const text = this.#expand(value, instruction);
       if (text === undefined) return;
-      if (name === "from") options.from = text;
-      else if (name === "chown") options.owner = text;
+      if (name === "chown") options.owner = text;
       else if (name === "chmod") options.mode = text;
       // Only how layers are cached in BuildKit.
       else if (name === "link") continue;

@@ -14,6 +14,7 @@ export { expandWord, ExpansionError, type Lookup } from "./expand.js";
 export { evaluateStage } from "./evaluate.js";
 export type { EvaluatedStage, StageOptions, StageState, Step } from "./stage.js";
 export { expandFrom, globalArgs } from "./values.js";
+export { ignoreRules, isPathPattern, pathPattern } from "./path-pattern.js";
 export { platformArgs, type DockerPlatform } from "./platform-args.js";
 export type { PackageManager, PackageName } from "./package-commands.js";
 export { splitExec, splitRun, type RunPart, type SplitRun } from "./split-run.js";

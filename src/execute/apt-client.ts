@@ -21,6 +21,7 @@ import type { ProcessResult } from "../model/ports.js";
 import type { ActionContext } from "./context.js";
 import { lastLines } from "./excerpt.js";
 import { commandFailure, runClient } from "./run-tool.js";
+import { StallWatch } from "./stall-watch.js";
 
 /** Names an archive for all suites, before the machine's own lists. */
 export const MIRROR_VARIABLE = "KMIPS_DEBIAN_MIRROR";
@@ -29,8 +30,9 @@ const ARCHIVE_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /** English messages: they are read by this program. */
 const ENVIRONMENT = { LC_ALL: "C.UTF-8", LANGUAGE: "" };
 /** A mirror that gives no byte for this long is tried again, and then given up. */
-const STALL_SECONDS = 20;
+const STALL_SECONDS = 15;
 const RETRIES = 2;
+const STALLED = "the mirror accepts connections and does not answer";
 
 /** One suite of an archive. */
 export interface SuiteRequest {
@@ -135,21 +137,20 @@ export async function fetchSuite(request: SuiteRequest, ctx: ActionContext): Pro
   const { mirror, suite, components, architecture } = request;
   const directory = ctx.store.temporaryDirectory();
   writeClientConfig(directory, request);
-  const result = await runClient(
+  const result = await runApt(
+    ["apt-get", "-q", `--config-file=${join(directory, "apt.conf")}`, "update"],
+    `apt-get update of ${suite}`,
     ctx,
-    {
-      argv: ["apt-get", "-q", `--config-file=${join(directory, "apt.conf")}`, "update"],
-      env: ENVIRONMENT,
-    },
-    { what: `apt-get update of ${suite}` },
   );
+  if (result === "stalled") throw suiteFailure(mirror, suite, STALLED);
   const lists = join(directory, "state/lists");
   const find = (end: string): string | undefined => {
     const name = readdirSync(lists).find((file) => file.endsWith(end));
     return name === undefined ? undefined : join(lists, name);
   };
   const release = find("_InRelease");
-  if (result.code !== 0 || release === undefined) throw suiteFailure(mirror, suite, result);
+  if (result.code !== 0 || release === undefined)
+    throw suiteFailure(mirror, suite, faultLines(result));
   const packages = components.flatMap((component): [string, string][] => {
     const path = find(`_${component}_binary-${architecture}_Packages`);
     return path === undefined ? [] : [[component, path]];
@@ -157,8 +158,7 @@ export async function fetchSuite(request: SuiteRequest, ctx: ActionContext): Pro
   return { release, packages: new Map(packages) };
 }
 
-function suiteFailure(mirror: string, suite: string, result: ProcessResult): NodeFailure {
-  const said = faultLines(result);
+function suiteFailure(mirror: string, suite: string, said: string): NodeFailure {
   if (
     /is not signed|GPG error|NO_PUBKEY|BADSIG|verification failed|repository is insecure/i.test(
       said,
@@ -183,32 +183,62 @@ function suiteFailure(mirror: string, suite: string, result: ProcessResult): Nod
   );
 }
 
-/** Fetches files, each to its path if its digest is right; the answer is what went wrong. */
+/** What became of a download: what was wrong with single files, and all that apt said. */
+export interface Download {
+  readonly faults: readonly FetchFault[];
+  /** Empty when every file came. */
+  readonly said: string;
+}
+
+/** Fetches files, each to its path if its digest is right. A mirror that stops answering is given up. */
 export async function downloadFiles(
   files: readonly FileRequest[],
   ctx: ActionContext,
-): Promise<{ readonly result: ProcessResult; readonly faults: readonly FetchFault[] }> {
+): Promise<Download> {
   const directory = ctx.store.temporaryDirectory();
   writeClientConfig(directory);
-  const result = await runClient(
-    ctx,
-    {
-      argv: [
-        "apt-helper",
-        "-q",
-        `--config-file=${join(directory, "apt.conf")}`,
-        "download-file",
-        ...files.flatMap(({ url, path, digest }) => [url, path, `SHA256:${hexOf(digest)}`]),
-      ],
-      env: ENVIRONMENT,
-    },
-    { what: "apt-helper download-file" },
+  const argv = [
+    "apt-helper",
+    "-q",
+    `--config-file=${join(directory, "apt.conf")}`,
+    "download-file",
+    ...files.flatMap(({ url, path, digest }) => [url, path, `SHA256:${hexOf(digest)}`]),
+  ];
+  const result = await runApt(argv, "apt-helper download-file", ctx);
+  if (result === "stalled") return { faults: [], said: STALLED };
+  if (result.code === 0) return { faults: [], said: "" };
+  return { faults: parseFetchFaults(result.stderr), said: faultLines(result) };
+}
+
+/** Runs an apt client until its end or until its mirror counts as dead. */
+async function runApt(
+  argv: readonly string[],
+  what: string,
+  ctx: ActionContext,
+): Promise<ProcessResult | "stalled"> {
+  const stalled = new AbortController();
+  const watch = new StallWatch(
+    () => stalled.abort(),
+    () => performance.now(),
   );
-  return { result, faults: result.code === 0 ? [] : parseFetchFaults(result.stderr) };
+  const watched: ActionContext = {
+    ...ctx,
+    signal: AbortSignal.any([ctx.signal, stalled.signal]),
+    log: (chunk) => {
+      watch.read(chunk);
+      ctx.log(chunk);
+    },
+  };
+  try {
+    return await runClient(watched, { argv, env: ENVIRONMENT }, { what });
+  } catch (error) {
+    if (stalled.signal.aborted && !ctx.signal.aborted) return "stalled";
+    throw error;
+  }
 }
 
 /** The lines of an apt client's output that say what is wrong. */
-export function faultLines(result: ProcessResult): string {
+function faultLines(result: ProcessResult): string {
   const lines = result.stderr.split("\n").filter((line) => /^(?:[EW]: |\s+\S)/.test(line));
   return lastLines(lines.join("\n"), 20);
 }

@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest } from "../../cache/index.js";
 import { explanation, parseSimulation } from "../debian/apt-output.js";
-import type { PackageId } from "../debian/package-stanza.js";
+import type { PackageId } from "../debian/deb-file.js";
 import { NodeFailure } from "../model/failure.js";
 import type { ActionContext } from "./context.js";
 import { lastLines } from "./excerpt.js";

@@ -5,7 +5,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, hexOf } from "../../cache/index.js";
-import { debFileName, parseStanzas, type PackageStanza } from "../debian/package-stanza.js";
+import { debFileName } from "../debian/deb-file.js";
+import { parseStanzas, type PackageStanza } from "../debian/package-stanza.js";
 import { NodeFailure } from "../model/failure.js";
 import { invariant } from "../model/invariant.js";
 import type { Address, PackagesDefinition } from "../model/node.js";

@@ -8,7 +8,8 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../cache/index.js";
 import { parseParagraph, splitParagraphs } from "../debian/control.js";
-import { packageLabel, type PackageStanza } from "../debian/package-stanza.js";
+import { packageLabel } from "../debian/deb-file.js";
+import type { PackageStanza } from "../debian/package-stanza.js";
 import { binfmtState } from "../host/index.js";
 import { NodeFailure } from "../model/failure.js";
 import { InternalError } from "../model/invariant.js";
@@ -63,8 +64,14 @@ export function hostPrograms(): Mount[] {
 /** `kmips verify`'s circumstances without another user: root's rights are what dpkg works with. */
 export function asRoot(ctx: ActionContext): ActionContext {
   if (ctx.perturbation === undefined) return ctx;
-  const { uid: _, ...rest } = ctx.perturbation;
-  return { ...ctx, perturbation: { ...rest, umask: 0o022 } };
+  const { directory, timezone, locale, cpus, coldCaches } = ctx.perturbation;
+  return {
+    ...ctx,
+    perturbation: {
+      ...{ directory, timezone, locale, coldCaches, umask: 0o022 },
+      ...(cpus === undefined ? {} : { cpus }),
+    },
+  };
 }
 
 /** @throws NodeFailure unless kmips runs as root: the files of a root file system have many owners. */

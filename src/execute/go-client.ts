@@ -6,6 +6,7 @@
  * configuration reaches a build.
  */
 import { mkdirSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { NodeFailure } from "../model/failure.js";
 import type { ActionContext } from "./context.js";
 import { hashModuleDirectory } from "./module-hash.js";
@@ -53,7 +54,7 @@ export async function downloadModule(
       argv: ["go", "mod", "download", "-json", "--", `${path}@${version}`],
       // Outside of any module: a go.mod above the working directory must not take part.
       cwd: ctx.store.temporaryDirectory(),
-      env: goClientEnvironment(ctx),
+      env: { ...goClientEnvironment(ctx), ...(ctx.offline ? offlineProxy(ctx) : {}) },
     },
     { what: `fetching ${what}`, quiet: true },
   );
@@ -86,6 +87,14 @@ export async function downloadModule(
   return { directory: answer.Dir, sum, elapsedMs: result.elapsedMs };
 }
 
+/**
+ * The store's module cache as a proxy: with GOPROXY=off the client refuses a Go toolchain even when
+ * all of it is in its cache.
+ */
+function offlineProxy(ctx: ActionContext): Record<string, string> {
+  return { GOPROXY: pathToFileURL(`${ctx.store.paths.goModules}/cache/download`).href };
+}
+
 /** A failure in the words of the proxy, or undefined when the output says nothing of a fetch. */
 export function downloadFailure(
   what: string,
@@ -100,7 +109,7 @@ export function downloadFailure(
   if (mismatch?.[1] !== undefined && mismatch[2] !== undefined) {
     return new NodeFailure({ type: "checksum", what, expected: mismatch[2], actual: mismatch[1] });
   }
-  if (offline && /GOPROXY=off/.test(text)) {
+  if (offline && /GOPROXY=off|reading file:.*no such file/.test(text)) {
     return new NodeFailure(
       {
         type: "network",

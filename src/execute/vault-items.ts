@@ -5,7 +5,7 @@
  * a network too.
  */
 import type { Output, VaultItem } from "../../cache/index.js";
-import { parseDebFileName } from "../debian/deb-file.js";
+import { packageLabel, parseDebFileName } from "../debian/deb-file.js";
 import type { NodeDefinition } from "../model/node.js";
 import { platformSpellings } from "../model/platform.js";
 
@@ -26,7 +26,7 @@ export function fetchedOutputs(
         return [{ kind: "deb-packages", name: `${rest}/${debian}`, digest, size }];
       case "deb": {
         const deb = parseDebFileName(rest);
-        const full = deb === undefined ? rest : `${deb.name} ${deb.version} ${deb.architecture}`;
+        const full = deb === undefined ? rest : packageLabel(deb);
         return [{ kind: "deb", name: full, digest, size }];
       }
       default:

@@ -5,13 +5,13 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { ArchiveReader, type Digest, type Store } from "../../cache/index.js";
+import { ignoreRules, isPathPattern, pathPattern } from "../dockerfile/index.js";
 import { NodeFailure } from "../model/failure.js";
 import type { CopiedContent, ImageFile } from "../model/node.js";
 import { contentOfLocal, contentOfMember, type FileContent } from "./contents.js";
 import { FileTree, readLayers, type Place } from "./file-tree.js";
 import type { ImageInputs } from "./inputs.js";
 import { readImage } from "./manifest.js";
-import { ignoreRules, isPathPattern, pathPattern } from "./path-pattern.js";
 import { similarPaths } from "./similar-paths.js";
 
 export interface CopiedFile {

@@ -9,6 +9,7 @@ export {
   planAsData,
   planSummary,
   renderPlan,
+  unknownLines,
   type PlanCounts,
 } from "./plan.js";
 export {

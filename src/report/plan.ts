@@ -51,19 +51,35 @@ export function countPlan(plan: Plan): PlanCounts {
 
 export interface PlanTextOptions {
   readonly paint: Paint;
+  /** Nodes of the plan whose results decide more of the graph and are not known. */
+  readonly unknown?: readonly Address[];
   /** Cached nodes are listed too. */
   readonly all: boolean;
 }
 
 /** `cause`, `follows` and, with `all`, `cached` lines, then the counts. */
-export function renderPlan(plan: Plan, { paint, all }: PlanTextOptions): string {
+export function renderPlan(plan: Plan, { paint, all, unknown = [] }: PlanTextOptions): string {
   const lines: string[] = [];
   for (const planned of plan.nodes.values()) {
     const line = planLine(planned, paint, all);
     if (line !== undefined) lines.push(line);
   }
+  lines.push(...unknownLines(plan, unknown, paint));
   lines.push(planSummary(countPlan(plan)));
   return `${lines.join("\n")}\n`;
+}
+
+/** What cannot be said yet, and what the build does about it. */
+export function unknownLines(plan: Plan, unknown: readonly Address[], paint: Paint): string[] {
+  return unknown.flatMap((address) => {
+    const node = plan.nodes.get(address)?.node;
+    if (node === undefined) return [];
+    const what =
+      node.definition.kind === "dockerfile"
+        ? "the nodes of its instructions are not known"
+        : "the names of packages are not checked";
+    return [`${paint.cyan("unknown")}  ${printable(address)}  until it has run ${what}`];
+  });
 }
 
 function planLine(planned: PlannedNode, paint: Paint, all: boolean): string | undefined {
@@ -126,10 +142,11 @@ export function planSummary(counts: PlanCounts): string {
   return parts.join("; ");
 }
 
-/** The plan for `--json`. */
-export function planAsData(plan: Plan): unknown {
+/** The plan for `--json`; `unknown` as in `PlanTextOptions`. */
+export function planAsData(plan: Plan, unknown: readonly Address[] = []): unknown {
   return {
     ...countPlan(plan),
+    unknown: unknown.filter((address) => plan.nodes.has(address)),
     nodes: [...plan.nodes.values()]
       .filter(({ decision }) => decision.state !== "group")
       .map(({ node, decision, expectedMs }) => ({

@@ -92,7 +92,7 @@ class PlainReporter implements Reporter {
   event(event: BuildEvent): void {
     switch (event.type) {
       case "plan":
-        this.#total = event.toRun + event.waiting;
+        this.#total = this.#done + event.toRun + event.waiting;
         return;
       case "started":
         this.running.set(event.address, this.options.now());

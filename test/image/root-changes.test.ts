@@ -213,7 +213,7 @@ describe("normalisation", () => {
     expect(written(traces, "install")).toEqual({
       "etc/ld.so.cache": "640 cache",
       "etc/machine-id": "640 ",
-      "etc/shadow": "640 root:*:1:0:99999:7:::\na:$6$x:1::::::\nb:!::::::\n",
+      "etc/shadow": "640 root:*::0:99999:7:::\na:$6$x:::::::\nb:!::::::\n",
       "var/log/x/access.log": "640 ",
     });
   });

@@ -3,8 +3,8 @@
  * against a small archive on loopback, which is made by Debian's own tools.
  */
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -201,7 +201,10 @@ describe("the lists", () => {
       archive.read("dists/sid/InRelease").replace("Origin: Test", "Origin: Evil"),
     );
     const changed = await failure(runIndex(await machine()));
-    expect(changed.reason).toMatchObject({ type: "command", exit: "refused" });
+    expect(changed.reason).toMatchObject({
+      type: "command",
+      exit: "refused",
+    });
 
     archive.publish("sid", SUNDAY);
     const list = "dists/sid/main/binary-mips64el";
@@ -371,7 +374,9 @@ describe("a set of packages", () => {
 
     archive.write(archive.root, tool, "not the package");
     const changed = await failure(runSet(rig, packages(["tool"])));
+    const received = createHash("sha256").update("not the package").digest("hex");
     expect(changed.reason).toMatchObject({
+      actual: `sha256:${received}`,
       type: "checksum",
       what: "tool_1%3a1.0+b1~x_mips64el.deb",
     });
@@ -447,8 +452,8 @@ function finishRoot(rig: Rig, address: string, files: Readonly<Record<string, st
 
 /** Mounts a small file system for one test; undefined when this user may not. */
 function mountSmall(options: string): string | undefined {
-  const path = join(directory, "small");
-  mkdirSync(path);
+  const path = mkdtempSync(join(tmpdir(), "kd-small-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", path], { stdio: "ignore" });
   } catch {

@@ -198,7 +198,7 @@ async function earlierList(
   const hex = text?.files.get(`${directory}/Packages.xz`);
   if (hex === undefined) return undefined;
   const work = ctx.store.temporaryDirectory();
-  const { result } = await downloadFiles(
+  const { said } = await downloadFiles(
     [
       {
         url: `${mirror}/dists/${suite}/${directory}/by-hash/SHA256/${hex}`,
@@ -208,7 +208,7 @@ async function earlierList(
     ],
     ctx,
   );
-  if (result.code !== 0) return undefined;
+  if (said !== "") return undefined;
   const unpacked = await runSandboxed(
     ctx,
     {

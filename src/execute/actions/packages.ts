@@ -5,21 +5,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { compareUtf8, type Digest, type Output } from "../../../cache/index.js";
-import type { FetchFault } from "../../debian/apt-output.js";
-import {
-  debFileName,
-  findStanzas,
-  packageLabel,
-  type PackageId,
-  type PackageStanza,
-} from "../../debian/package-stanza.js";
+import { debFileName, packageLabel, type PackageId } from "../../debian/deb-file.js";
+import { findStanzas, type PackageStanza } from "../../debian/package-stanza.js";
 import { readLayers } from "../../image/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import { assertNever, invariant } from "../../model/invariant.js";
 import type { Address, DebianVariant, PackagesDefinition } from "../../model/node.js";
-import type { ProcessResult } from "../../model/ports.js";
 import { platformSpellings } from "../../model/platform.js";
-import { downloadFiles, faultLines, findMirrors, MIRROR_VARIABLE } from "../apt-client.js";
+import { downloadFiles, findMirrors, MIRROR_VARIABLE, type Download } from "../apt-client.js";
 import { solve } from "../apt-solver.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 
@@ -188,7 +181,7 @@ async function bringFiles(
     digest,
     path: join(directory, debFileName(stanza)),
   }));
-  const { result, faults } = await downloadFiles(files, ctx);
+  const download = await downloadFiles(files, ctx);
   // What came is kept, whatever else went wrong: the next attempt need not fetch it again.
   for (const { path, digest } of files) {
     if (!existsSync(path)) continue;
@@ -196,8 +189,7 @@ async function bringFiles(
     if (blob.digest !== digest) throw wrongFile(path, digest, blob.digest);
   }
   const absent = missing.filter(({ digest }) => !ctx.store.has(digest));
-  if (absent.length > 0)
-    throw fetchFailure(absent, mirrors(absent[0]!.suite), result, faults, node);
+  if (absent.length > 0) throw fetchFailure(absent, mirrors(absent[0]!.suite), download, node);
 }
 
 function wrongFile(path: string, expected: Digest, actual: string): NodeFailure {
@@ -210,18 +202,18 @@ function wrongFile(path: string, expected: Digest, actual: string): NodeFailure 
 function fetchFailure(
   absent: readonly ChosenPackage[],
   mirror: string,
-  result: ProcessResult,
-  faults: readonly FetchFault[],
+  { faults, said }: Download,
   node: PackagesDefinition,
 ): NodeFailure {
   const first = absent[0]!;
   const spoilt = faults.find(({ said }) => said.startsWith("Hash Sum mismatch"));
   if (spoilt !== undefined) {
-    const received = /Hashes of received file:\n\s*- SHA256:([0-9a-f]{64})/.exec(
-      result.stderr,
-    )?.[1];
     const named = absent.find(({ stanza }) => sameFile(spoilt.uri, stanza.path)) ?? first;
-    return wrongFile(debFileName(named.stanza), named.digest, `sha256:${received ?? "unknown"}`);
+    return wrongFile(
+      debFileName(named.stanza),
+      named.digest,
+      `sha256:${spoilt.received ?? "unknown"}`,
+    );
   }
   const dropped = faults.filter(({ said }) => said.startsWith("404"));
   if (dropped.length > 0) {
@@ -245,7 +237,7 @@ function fetchFailure(
     {
       type: "network",
       what: `${debFileName(first.stanza)}${absent.length === 1 ? "" : ` and ${String(absent.length - 1)} more files`} of ${mirror}`,
-      excerpt: faultLines(result),
+      excerpt: said,
     },
     `Try again later, or name another mirror: ${MIRROR_VARIABLE}=URL`,
   );
