@@ -126,7 +126,6 @@ describe("a RUN step on the private builder", () => {
     world.write(project(STAMP));
     const first = await world.kmips(["build", "--json"]);
     expect(first.code, first.stderr).toBe(EXIT.ok);
-    expect(first.stderr).toMatch(/built {2}image\.top\/run:step .*native, \S+ emulated/);
     await expectNothingLeft();
     expect(await world.output(["log", "image.top/run:step"])).toBe("stamped w <<EOF\n");
 
@@ -139,9 +138,9 @@ describe("a RUN step on the private builder", () => {
     const listed = await output(["tar", "-tvf", blob(manifest.layers[1]!.digest)]);
     expect(listed.split("\n").map((line) => line.replaceAll(/ +/g, " "))).toEqual([
       "-rw-r--r-- 0/0 0 1970-01-01 00:00 etc/.wh.old",
-      "-rw------- 0/0 22 1970-01-01 00:00 etc/again",
+      "-rw------- 0/0 19 1970-01-01 00:00 etc/again",
       "lrwxrwxrwx 0/0 0 1970-01-01 00:00 etc/name -> stamp",
-      "-rw------- 0/0 22 1970-01-01 00:00 etc/stamp",
+      "-rw------- 0/0 19 1970-01-01 00:00 etc/stamp",
       "",
     ]);
     const stamp = await output(["tar", "-xOf", blob(manifest.layers[1]!.digest), "etc/stamp"]);
@@ -154,7 +153,7 @@ describe("a RUN step on the private builder", () => {
     const again = await world.kmips(["build", "--force", "image.top/run:step"]);
     expect(again.code, again.stderr).toBe(EXIT.ok);
     expect(again.stderr).not.toContain("not reproducible");
-    expect(again.stderr).toContain("1 of");
+    expect(again.stderr).toMatch(/built {2}image\.top\/run:step .*native, \S+ emulated/);
     await expectNothingLeft();
   });
 
@@ -270,7 +269,8 @@ describe.skipIf(getuid?.() !== 0)("a builder of the user's", () => {
     await output([join(bin, "buildx"), ...create], { env: far });
   });
   afterAll(async () => {
-    daemon?.child.kill("SIGTERM");
+    // unshare waits for its child through every other signal.
+    daemon?.child.kill("SIGKILL");
     await daemon?.ended;
     await home.remove();
   });
