@@ -89,6 +89,7 @@ echo $$ > "$exchange/requests"
 read -r status < "$exchange/status.$$"
 ended=$(date +%s%N)
 echo $(((ended - began) / 1000)) >> "$exchange/times"
+echo "kmips: $script $* took $(((ended - began) / 1000000)) ms under the emulator"
 rm -f "$exchange/request.$$" "$exchange/status.$$"
 exit "$status"
 `;
