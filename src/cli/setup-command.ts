@@ -134,12 +134,12 @@ async function buildBuilder(globals: GlobalOptions, streams: Streams): Promise<E
   const builders = openBuilders(workspace, undefined);
   try {
     const result = await build(workspace, {
-      selection: builderNodes(workspace.tools.hostArch),
+      select: () => builderNodes(workspace.tools.hostArch),
       jobs: jobsOf(undefined),
       keepGoing: false,
       offline: globals.offline ?? false,
       expectCached: false,
-      forced: new Set(),
+      force: false,
       signal: interruption.signal,
       onEvent: (event) => reporter.event(event),
       builders,
