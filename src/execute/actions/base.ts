@@ -5,7 +5,16 @@
  * to work; with `emulated` they run in the new root under the emulator. The sandbox has no
  * network and none of this machine's configuration.
  */
-import { copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { layeredImage, rootChanges, storeChanges } from "../../image/index.js";
 import { NodeFailure } from "../../model/failure.js";
@@ -126,8 +135,8 @@ async function makeRoot(
     );
   }
   if (emulated) refuseCrash(what, result);
-  else refuseStrayFiles(what, before, filesBelow(outside));
   const root = join(out, "root");
+  if (!emulated) adoptStrayFiles(what, { outside, before, root });
   checkInstalled(root, stanzas, true);
   return { root, elapsedMs: result.elapsedMs };
 }
@@ -156,16 +165,35 @@ function prepareOutside(outside: string, filters: readonly string[]): void {
   writeFileSync(join(outside, "etc/dpkg/dpkg.cfg.d/kmips"), configuration);
 }
 
-/** @throws NodeFailure when a script that ran natively wrote beside the root, where all is lost */
-function refuseStrayFiles(what: string, before: ReadonlySet<string>, after: string[]): void {
-  const stray = after.filter((path) => !before.has(path));
-  if (stray.length === 0) return;
+/**
+ * Moves what a script without regard to DPKG_ROOT made in /etc to where it was meant, as netbase's
+ * does with /etc/hosts.
+ * @throws NodeFailure for anything else that was written beside the root, where it would be lost
+ */
+function adoptStrayFiles(
+  what: string,
+  places: {
+    readonly outside: string;
+    readonly before: ReadonlySet<string>;
+    readonly root: string;
+  },
+): void {
+  const { outside, before, root } = places;
+  const refused: string[] = [];
+  for (const path of filesBelow(outside)) {
+    if (before.has(path)) continue;
+    const [from, to] = [join(outside, path), join(root, path)];
+    const isNew = lstatSync(to, { throwIfNoEntry: false }) === undefined;
+    if (/^etc\/[^/]+$/.test(path) && isNew && lstatSync(from).isFile()) renameSync(from, to);
+    else refused.push(path);
+  }
+  if (refused.length === 0) return;
   throw new NodeFailure(
     {
       type: "command",
       what,
       exit: "a maintainer script wrote outside of the new root",
-      excerpt: stray.map((path) => `/${path}`).join("\n"),
+      excerpt: refused.map((path) => `/${path}`).join("\n"),
     },
     `It does not know DPKG_ROOT: ${NEXT_STEP}`,
   );
