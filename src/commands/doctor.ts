@@ -162,7 +162,8 @@ async function checkBuilder(options: DiagnoseOptions): Promise<Check[]> {
   }
   if (own !== undefined)
     return [{ name, ok: true, detail: `buildx builder "${own.name}" (${own.driver})` }];
-  const built = store === undefined ? undefined : builderPrograms({ environment, store, tools });
+  const built =
+    store === undefined ? undefined : await builderPrograms({ environment, store, tools });
   const checks = [checkTool(tools, "runc")];
   if (userInfo().uid !== 0) checks.push(checkTool(tools, "newuidmap"));
   checks.push(

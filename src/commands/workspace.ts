@@ -29,6 +29,8 @@ export interface Environment {
   readonly entry: readonly string[];
   /** Absolute path of the store. */
   readonly storePath: string;
+  /** Absolute path of the store that this user's commands have when none is named. */
+  readonly usualStorePath: string;
   /** Absolute path of the shipped recipes, which `kmips:` names. */
   readonly shipped: string;
   readonly reader: FileReader;
@@ -90,9 +92,14 @@ export function openProject(environment: Environment, known?: KnownResults): Pro
   return { environment, graph, notes, unknown, diagnostics };
 }
 
-/** Opens the store, making it when need be. @throws errors of the cache */
-export function openStoreOf(environment: Environment, tools: Tools): Promise<Store> {
+/** Opens the store, making it when need be unless it is only read. @throws errors of the cache */
+export function openStoreOf(
+  environment: Environment,
+  tools: Tools,
+  readOnly = false,
+): Promise<Store> {
   return openStore(environment.storePath, {
+    readOnly,
     locker: new FlockLocker(tools.require("flock"), tools.require("cat")),
     durable: environment.durable,
     onWarning: environment.onWarning,

@@ -280,10 +280,14 @@ describe.skipIf(getuid?.() !== 0)("a builder of the user's", () => {
     const opened = await openStore(store, { locker });
     try {
       const environment = {
-        ...{ root: RECIPES, entry: [], storePath: store, shipped: RECIPES },
+        ...{ root: RECIPES, entry: [], storePath: store, usualStorePath: store, shipped: RECIPES },
         ...{ reader: new DiskFileReader(), variables: {}, version: "test", durable: false },
       };
-      const programs = builderPrograms({ environment: environment as never, store: opened, tools });
+      const programs = await builderPrograms({
+        environment: environment as never,
+        store: opened,
+        tools,
+      });
       for (const name of ["buildkitd", "buildx"] as const) {
         opened.copyTo(programs![name], join(directory, name), 0o755);
         chmodSync(join(directory, name), 0o755);

@@ -34,7 +34,7 @@ export interface BuilderOptions {
   /** `--builder`. */
   readonly named?: string;
   /** What `kmips setup` built; undefined when it did not. */
-  readonly programs: () => BuilderPrograms | undefined;
+  readonly programs: () => Promise<BuilderPrograms | undefined>;
 }
 
 export class Builders implements BuilderSource {
@@ -83,22 +83,8 @@ export class Builders implements BuilderSource {
   }
 
   async #startPrivate(): Promise<BuildxClient> {
-    const { store, tools, processes, programs } = this.#options;
     if (this.#running === undefined) {
-      const built = programs();
-      if (built === undefined) {
-        throw new NodeFailure(
-          {
-            type: "tool",
-            tool: "buildkitd",
-            why: "no buildx builder of yours answers, and the private one is not built yet",
-            install: "kmips setup",
-          },
-          "kmips setup builds it into the store; --builder NAME uses a buildx builder of yours",
-        );
-      }
-      this.#private = new PrivateBuilder({ store, tools, processes, programs: built });
-      this.#running = this.#private.start();
+      this.#running = this.#start();
       this.#running.catch(() => (this.#running = undefined));
     }
     const { client, env, directory } = await this.#running;
@@ -109,6 +95,24 @@ export class Builders implements BuilderSource {
       links: { [BUILDER_LINK]: directory },
       isPrivate: true,
     };
+  }
+
+  async #start(): Promise<RunningBuilder> {
+    const { store, tools, processes, programs } = this.#options;
+    const built = await programs();
+    if (built === undefined) {
+      throw new NodeFailure(
+        {
+          type: "tool",
+          tool: "buildkitd",
+          why: "no buildx builder of yours answers, and the private one is not built yet",
+          install: "kmips setup",
+        },
+        "kmips setup builds it into the store; --builder NAME uses a buildx builder of yours",
+      );
+    }
+    this.#private = new PrivateBuilder({ store, tools, processes, programs: built });
+    return this.#private.start();
   }
 }
 
