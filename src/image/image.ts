@@ -13,7 +13,7 @@ import {
 import { invariant } from "../model/invariant.js";
 import type { ImageConfig, ImageDefinition } from "../model/node.js";
 import { platformName, type Platform } from "../model/platform.js";
-import { imageConfig, isConfigFor } from "./config.js";
+import { imageConfig, isConfigFor, NOTHING_DECLARED } from "./config.js";
 import { cannotAssemble } from "./faults.js";
 import { readLayers } from "./file-tree.js";
 import type { ImageInputs } from "./inputs.js";
@@ -65,6 +65,8 @@ export function layeredImage(
     readonly base?: readonly Output[];
     readonly layer?: StoredBlob;
     readonly config?: ImageConfig;
+    /** Made from the base's labels, for a node that has no `config`. */
+    readonly labels?: (base: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
   },
 ): { readonly outputs: readonly Output[] } {
   const { platform, epoch, layer } = options;
@@ -73,7 +75,8 @@ export function layeredImage(
     ...(base?.manifest.layers ?? []),
     ...(layer === undefined ? [] : [{ mediaType: MEDIA_TYPES.layer, ...layer }]),
   ];
-  const document = imageConfig(options.config, {
+  const labels = options.labels?.(base?.config.config?.Labels ?? {}) ?? {};
+  const document = imageConfig(options.config ?? { ...NOTHING_DECLARED, labels }, {
     platform,
     epoch,
     ...(layer === undefined ? {} : { diffId: layer.digest }),

@@ -38,7 +38,7 @@ const KIND_VERSIONS: Readonly<Record<NodeDefinition["kind"], number>> = {
   "debian-index": 1,
   packages: 1,
   base: 1,
-  install: 1,
+  install: 2,
   dockerfile: 1,
   run: 1,
   image: 1,
