@@ -38,16 +38,6 @@ export interface ImageConfigDocument {
   readonly history?: readonly HistoryEntry[];
 }
 
-/** The settings of a node that has none: its image starts as the base does. */
-export const NOTHING_DECLARED: ImageConfig = {
-  entrypoint: [],
-  cmd: [],
-  env: {},
-  labels: {},
-  ports: [],
-  volumes: [],
-};
-
 /** `1970-01-01T00:00:00Z` for 0: RFC 3339 without a fraction. */
 export function timestamp(epochSeconds: number): string {
   return new Date(epochSeconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");

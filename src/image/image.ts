@@ -11,9 +11,10 @@ import {
   type StoredBlob,
 } from "../../cache/index.js";
 import { invariant } from "../model/invariant.js";
+import { NO_CONFIG } from "../model/no-config.js";
 import type { ImageConfig, ImageDefinition } from "../model/node.js";
 import { platformName, type Platform } from "../model/platform.js";
-import { imageConfig, isConfigFor, NOTHING_DECLARED } from "./config.js";
+import { imageConfig, isConfigFor } from "./config.js";
 import { cannotAssemble } from "./faults.js";
 import { readLayers } from "./file-tree.js";
 import type { ImageInputs } from "./inputs.js";
@@ -76,7 +77,7 @@ export function layeredImage(
     ...(layer === undefined ? [] : [{ mediaType: MEDIA_TYPES.layer, ...layer }]),
   ];
   const labels = options.labels?.(base?.config.config?.Labels ?? {}) ?? {};
-  const document = imageConfig(options.config ?? { ...NOTHING_DECLARED, labels }, {
+  const document = imageConfig(options.config ?? { ...NO_CONFIG, labels }, {
     platform,
     epoch,
     ...(layer === undefined ? {} : { diffId: layer.digest }),
