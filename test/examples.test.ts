@@ -35,6 +35,7 @@ describe("examples/", () => {
   it("has one folder for each idea", () => {
     expect(EXAMPLE_NAMES).toEqual([
       "c-program",
+      "debian-base",
       "hello-go",
       "image-on-image",
       "own-project",

@@ -161,7 +161,7 @@ function checkTemplate(template: Declared, session: Session): void {
       "KM0241",
       at(declaration.produces?.span ?? declaration.span),
       `A template cannot make a ${kind}`,
-      { help: "write -> component, image, source, toolchain, index or group" },
+      { help: "write -> component, base, packages, image, source, toolchain, index or group" },
     );
     return;
   }

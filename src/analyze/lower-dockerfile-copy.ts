@@ -52,23 +52,24 @@ export function lowerCopy(
       failed = true;
       continue;
     }
-    for (const file of lowered.files) files.push({ ...file, ...attributes });
+    files.push(...lowered.files);
     for (const address of lowered.needs.addresses)
       needs.add(address, lowered.needs.placeOf(address) ?? build.at);
   }
   for (const { name, text } of step.inline)
-    files.push(placed(step, name, { content: { type: "text", text } }, attributes));
+    files.push(placed(step, name, { content: { type: "text", text } }));
   if (failed) return undefined;
   const part = instruction.keyword.toLowerCase();
-  return emitLayer(build, instruction, part, { files }, base, needs);
+  const owned = files.map((file) => ({ ...file, ...attributes }));
+  return emitLayer(build, instruction, part, { files: owned }, base, needs);
 }
 
-type Attributes = { readonly uid: number; readonly gid: number; readonly mode?: number };
+type Attributes = { readonly uid?: number; readonly gid?: number; readonly mode?: number };
 
 /** The owner and mode that the flags ask for; undefined after a reported fault. */
 function attributesOf(build: DockerfileBuild, step: CopyStep): Attributes | undefined {
   const mode = step.mode === undefined ? {} : { mode: Number.parseInt(step.mode, 8) };
-  if (step.owner === undefined) return { uid: 0, gid: 0, ...mode };
+  if (step.owner === undefined) return mode;
   const [user = "", group = user] = step.owner.split(":");
   const [uid, gid] = [user, group].map((name) => (name === "root" ? 0 : numberOf(name)));
   if (uid !== undefined && gid !== undefined) return { uid, gid, ...mode };
@@ -87,21 +88,8 @@ function numberOf(text: string): number | undefined {
 }
 
 /** A single file at the destination, or below it where that is a directory. */
-function placed(
-  { destination }: CopyStep,
-  name: string,
-  lowered: LoweredContent,
-  attributes: Attributes,
-): ImageFile {
-  const own = { uid: 0, gid: 0, ...lowered };
-  const all = { ...own, ...attributes, ...(attributes.mode === undefined && { mode: own.mode }) };
-  const { mode, ...others } = all;
-  return {
-    path: destination,
-    nameInDirectory: name,
-    ...others,
-    ...(mode !== undefined && { mode }),
-  };
+function placed({ destination }: CopyStep, name: string, lowered: LoweredContent): ImageFile {
+  return { path: destination, nameInDirectory: name, uid: 0, gid: 0, ...lowered };
 }
 
 function lowerSource(
@@ -130,7 +118,7 @@ function fromUrl(build: DockerfileBuild, step: CopyStep, url: string): Lowered |
   const name = posix.basename(url.replace(/[?#].*$/s, ""));
   const needs = new Needs();
   const content = lowerContent(value, step.destination, reader.cell, needs, lowering);
-  return content && { files: [placed(step, name, content, { uid: 0, gid: 0 })], needs };
+  return content && { files: [placed(step, name, content)], needs };
 }
 
 /** Files of the context's tree, with the rows that lie over it. */
@@ -173,11 +161,10 @@ function fromContext(build: DockerfileBuild, step: CopyStep, source: string): Lo
     for (const address of row.needs.addresses)
       needs.add(address, row.needs.placeOf(address) ?? row.at);
     const lowered = content === undefined ? row.file : { ...row.file, content };
-    const attributes = { uid: row.file.uid ?? 0, gid: row.file.gid ?? 0 };
     files.push(
       below === undefined
-        ? placed(step, name, lowered, attributes)
-        : { path: posix.join(step.destination, below), ...lowered, ...attributes },
+        ? placed(step, name, lowered)
+        : { path: posix.join(step.destination, below), uid: 0, gid: 0, ...lowered },
     );
   }
   return { files, needs };
@@ -309,5 +296,5 @@ function fromComponent(
     node: needs.add(used.address, reference.at),
     output: name,
   } as const;
-  return { files: [placed(step, name, { content }, { uid: 0, gid: 0 })], needs };
+  return { files: [placed(step, name, { content })], needs };
 }

@@ -130,15 +130,6 @@ function lowerInstall(
 ): StepBase | undefined {
   const { rules, reader, lowering } = build;
   const { manager, names } = part;
-  const ground = base && groundOf(base.address, lowering);
-  if (base !== undefined && ground === undefined) return undefined;
-  if (base === undefined || ground?.type !== "debian") {
-    report(build, "KM0354", instruction.place, `"${part.text}" does not stand on a Debian base`, {
-      at: rules.at,
-      help: "let the rule of its FROM name a base, or an image that stands on one",
-    });
-    return undefined;
-  }
   if (!rules.hasTable(manager)) {
     report(
       build,
@@ -147,6 +138,15 @@ function lowerInstall(
       `No rule says what the packages of ${manager} are called: ${names.map(({ name }) => name).join(", ")}`,
       { at: rules.at, help: `add: rewrite { ${manager} = packages.NAME }` },
     );
+    return undefined;
+  }
+  const ground = base && groundOf(base.address, lowering);
+  if (base !== undefined && ground === undefined) return undefined;
+  if (base === undefined || ground?.type !== "debian") {
+    report(build, "KM0354", instruction.place, `"${part.text}" does not stand on a Debian base`, {
+      at: rules.at,
+      help: "let the rule of its FROM name a base, or an image that stands on one",
+    });
     return undefined;
   }
   const table = rules.table(manager, lowering);

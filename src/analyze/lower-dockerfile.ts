@@ -232,16 +232,20 @@ function lowerStage(
   const parent = earlier && build.stages.get(earlier.index);
   if (earlier !== undefined && parent === undefined) return undefined;
   let base = parent?.base;
+  let failed = false;
   if (parent === undefined) {
     const found = baseOf(build, image, stage.from, stage.index);
-    if (found === undefined) return undefined;
-    if (found.address !== undefined) {
+    if (found === undefined) {
+      // The instructions have faults of their own to tell; no node is where the base should be.
+      failed = true;
+      base = { address: `${build.owner.address}/${stage.from.number}:from`, at: rules.at };
+    } else if (found.address !== undefined) {
       const ground = groundOf(found.address, lowering);
       if (ground?.type === "awaits") return { awaits: ground.dockerfile };
       base = { address: found.address, at: rules.at };
     }
   }
-  if (!isForTarget(build, stage, globals, platform)) return undefined;
+  if (!isForTarget(build, stage, globals, platform)) failed = true;
   const { steps, state, problems, ignored, unknown, unsupported } = evaluateStage(
     file,
     stage,
@@ -267,7 +271,7 @@ function lowerStage(
     unknown.length > 0,
   ].includes(true);
   let current: StepBase | undefined = base;
-  let failed = isWrong;
+  if (isWrong) failed = true;
   for (const step of steps) {
     const next = lowerStep(build, step, stage, current, state);
     if (next === undefined) failed = true;

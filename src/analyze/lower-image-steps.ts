@@ -13,6 +13,7 @@ import {
   emitInstall,
   emitRun,
   groundOf,
+  indexUnder,
   type PackageRequest,
   type RunStep,
   type StepBase,
@@ -149,23 +150,14 @@ function lowerInstall(
   requests: readonly PackageRequest[],
   lowering: Lowering,
 ): StepBase | undefined {
-  const { findings } = lowering.session;
   const at = reader.at("install");
-  const ground = base && groundOf(base.address, lowering);
-  if (base === undefined || ground?.type !== "debian") {
-    findings.error(
-      "KM0354",
-      at,
-      `${owner.address} installs packages, but does not stand on a Debian base`,
-      { help: "write from = base.NAME, or an image that stands on one" },
-    );
-    return undefined;
-  }
+  const index = indexUnder(base, owner, at, lowering);
+  if (base === undefined || index === undefined) return undefined;
   const reference = reader.reference("packages");
   let packages = requests;
   if (reference !== undefined) {
     const table = tableOf(reference, lowering);
-    const mapped = table && mapPackages(table, requests, ground.index, reader.cell, lowering);
+    const mapped = table && mapPackages(table, requests, index, reader.cell, lowering);
     if (mapped === undefined) return undefined;
     packages = mapped;
   }

@@ -86,6 +86,29 @@ export function groundOf(address: Address, { emitter }: Lowering): Ground | unde
 }
 
 /**
+ * The lists of packages that installs on a base draw from; without one a fault is reported at `at`,
+ * unless the base has faults of its own or stands on an awaited Dockerfile.
+ */
+export function indexUnder(
+  base: StepBase | undefined,
+  owner: Pick<StepOwner, "address">,
+  at: Location,
+  lowering: Lowering,
+): Address | undefined {
+  const ground: Ground | undefined =
+    base === undefined ? { type: "scratch" } : groundOf(base.address, lowering);
+  if (ground?.type === "debian") return ground.index;
+  if (ground?.type === "scratch")
+    lowering.session.findings.error(
+      "KM0354",
+      at,
+      `${owner.address} installs packages, but does not stand on a Debian base`,
+      { help: "write from = base.NAME, or an image that stands on one" },
+    );
+  return undefined;
+}
+
+/**
  * Emits `OWNER/packages` and `OWNER/install`, the second ones as `OWNER/packages:2` and so on.
  * Checks the names when the index is known. The base must not stand on an awaited Dockerfile.
  * Returns the address of the install node; undefined after a reported fault.
@@ -95,28 +118,21 @@ export function emitInstall(
   step: InstallStep,
   lowering: Lowering,
 ): Address | undefined {
-  const { emitter, session } = lowering;
-  const ground = groundOf(step.base.address, lowering);
-  if (ground?.type === "scratch")
-    session.findings.error(
-      "KM0354",
-      step.at,
-      `${owner.address} installs packages, but ${step.base.address} does not stand on a Debian base`,
-      { help: "write from = base.NAME, or an image that stands on one" },
-    );
-  if (ground?.type !== "debian") return undefined;
-  const names = checkedNames(step.packages, ground.index, lowering);
+  const { emitter } = lowering;
+  const index = indexUnder(step.base, owner, step.at, lowering);
+  if (index === undefined) return undefined;
+  const names = checkedNames(step.packages, index, lowering);
   if (names === undefined) return undefined;
   const doc = owner.instruction?.text;
   const packages = freeAddress(stepAddress(owner, "packages"), lowering);
   const packageNeeds = new Needs();
-  packageNeeds.add(ground.index, step.base.at);
+  packageNeeds.add(index, step.base.at);
   packageNeeds.add(step.base.address, step.base.at);
   emitter.emit(
     packages,
     {
       kind: "packages",
-      index: ground.index,
+      index,
       on: step.base.address,
       names,
       recommends: step.recommends,

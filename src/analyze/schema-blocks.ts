@@ -54,11 +54,11 @@ export const PATCHES: BlockSchema = {
 
 export const FILES: BlockSchema = {
   keyword: "files",
-  doc: "What stands where: rows of an absolute path and its content.",
+  doc: "What stands where: rows of a path and its content.",
   attributes: [WHEN],
   blocks: [],
   rows: {
-    key: "absolute path",
+    key: "absolute path, or with a Dockerfile one relative to its context",
     value: { t: "Content" },
     doc: "A program, file(), local(), text(), tree() or link().",
   },

@@ -300,11 +300,11 @@ export async function openFor(
   globals: GlobalOptions,
   reporter: Reporter | undefined,
   streams?: Streams,
+  options?: Parameters<typeof openWorkspace>[1],
 ): Promise<Workspace> {
-  return openWorkspace(
-    makeEnvironment(globals, (message) => {
-      if (reporter !== undefined) reporter.event({ type: "warning", message });
-      else streams?.err(`warning: ${printable(message)}\n`);
-    }),
-  );
+  const environment = makeEnvironment(globals, (message) => {
+    if (reporter !== undefined) reporter.event({ type: "warning", message });
+    else streams?.err(`warning: ${printable(message)}\n`);
+  });
+  return openWorkspace(environment, options);
 }

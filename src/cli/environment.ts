@@ -7,7 +7,7 @@ import { arch } from "node:os";
 import { dirname, join } from "node:path";
 import { ChildProcessRunner, DiskFileReader } from "../host/index.js";
 import { UsageError, type Environment } from "../commands/index.js";
-import { PROJECT_FILE, projectRoot, storeRoot } from "../plan/locations.js";
+import { PROJECT_FILE, projectRoot, storeRoot, usualStoreRoot } from "../plan/locations.js";
 import { paintFor, type Paint, type ProgressMode } from "../report/index.js";
 
 /** Replaced by the bundler. */
@@ -52,6 +52,7 @@ export function makeEnvironment(
     root,
     entry: entryRecipes(root),
     storePath: storeRoot(options.store, process.env, process.cwd()),
+    usualStorePath: usualStoreRoot(process.env),
     shipped: join(installation, "recipes"),
     reader: new DiskFileReader(),
     processes: new ChildProcessRunner(),

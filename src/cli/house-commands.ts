@@ -1,14 +1,16 @@
-/** The commands that keep the house: gc, doctor, setup. */
+/** The commands that keep the house: gc and doctor. */
 import { dirname } from "node:path";
 import { existsSync } from "node:fs";
-import { createInterface } from "node:readline/promises";
 import {
   collectGarbage,
   collectionRows,
   diagnose,
+  needsOf,
+  openStoreOf,
   openProject,
   UsageError,
   type Check,
+  type Needs,
 } from "../commands/index.js";
 import { Tools } from "../host/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
@@ -22,10 +24,6 @@ export interface GcFlags {
   readonly maxSize?: string;
   readonly olderThan?: string;
   readonly grace?: string;
-}
-
-export interface SetupFlags {
-  readonly yes?: boolean;
 }
 
 /** `kmips gc`. */
@@ -108,70 +106,39 @@ function parseUnit(
 /** `kmips doctor`. */
 export async function runDoctor(globals: GlobalOptions): Promise<ExitCode> {
   const streams = makeStreams(globals);
-  const checks = runChecks(globals);
+  const { checks } = await runChecks(globals);
   if (globals.json === true) streams.out(`${JSON.stringify(checks)}\n`);
   else {
-    const rows = checks.map((check) => [check.ok ? "ok" : "MISSING", check.name, check.detail]);
+    const rows = checks.map((check) => [
+      check.ok ? "ok" : "MISSING",
+      check.name,
+      printable(check.detail),
+    ]);
     streams.out(renderTable(["state", "what", "found"], rows));
     for (const check of checks)
-      if (!check.ok && check.fix !== undefined) streams.out(`fix ${check.name}: ${check.fix}\n`);
+      if (!check.ok && check.fix !== undefined)
+        streams.out(`fix ${check.name}: ${printable(check.fix)}\n`);
   }
   return checks.every((check) => check.ok) ? EXIT.ok : EXIT.environment;
 }
 
-function runChecks(globals: GlobalOptions): Check[] {
+/** What the project needs of this machine, and what of that is there. */
+export async function runChecks(
+  globals: GlobalOptions,
+): Promise<{ readonly needs: Needs; readonly checks: Check[] }> {
   const environment = makeEnvironment(globals, () => undefined);
   const { graph } = openProject(environment);
-  let parent = environment.storePath;
-  while (!existsSync(parent)) parent = dirname(parent);
-  return diagnose(graph, new Tools(environment.toolSearch), parent);
-}
-
-/** `kmips setup`: asks when a person is at the terminal, installs only as root. */
-export async function runSetup(globals: GlobalOptions, flags: SetupFlags): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const packages = [
-    ...new Set(
-      runChecks(globals).flatMap((check) =>
-        check.ok || check.package === undefined ? [] : check.package.split(" "),
-      ),
-    ),
-  ];
-  if (packages.length === 0) {
-    streams.out("nothing to install\n");
-    return EXIT.ok;
-  }
-  const command = ["apt-get", "install", "-y", "--no-install-recommends", ...packages];
-  if (process.getuid?.() !== 0) {
-    streams.out(`run as root:\n  ${command.join(" ")}\n`);
-    return EXIT.environment;
-  }
-  if (
-    flags.yes !== true &&
-    process.stdin.isTTY &&
-    !(await confirm(`install ${packages.join(" ")}?`))
-  ) {
-    streams.out(`not installed; the command is\n  ${command.join(" ")}\n`);
-    return EXIT.environment;
-  }
-  const environment = makeEnvironment(globals, () => undefined);
-  const env = { ...environment.variables, DEBIAN_FRONTEND: "noninteractive" };
-  for (const argv of [["apt-get", "update"], command]) {
-    const result = await environment.processes.run({
-      argv,
-      env,
-      onOutput: (chunk) => streams.err(chunk.toString()),
-    });
-    if (result.code !== 0) return EXIT.environment;
-  }
-  return EXIT.ok;
-}
-
-async function confirm(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const tools = new Tools(environment.toolSearch);
+  const needs = needsOf(graph, tools.hostArch);
+  let storeParent = environment.storePath;
+  while (!existsSync(storeParent)) storeParent = dirname(storeParent);
+  const store =
+    storeParent === environment.storePath && tools.find("flock") !== undefined
+      ? await openStoreOf(environment, tools)
+      : undefined;
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+    return { needs, checks: await diagnose(needs, { environment, tools, store, storeParent }) };
   } finally {
-    terminal.close();
+    await store?.close();
   }
 }

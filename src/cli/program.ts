@@ -16,7 +16,8 @@ import {
 } from "./build-commands.js";
 import { completionScript, SHELLS, type Shell } from "./completion.js";
 import { VERSION, type GlobalOptions } from "./environment.js";
-import { runDoctor, runGc, runSetup, type GcFlags, type SetupFlags } from "./house-commands.js";
+import { runDoctor, runGc, type GcFlags } from "./house-commands.js";
+import { runSetup, type SetupFlags } from "./setup-command.js";
 import {
   runCheck,
   runDiff,
@@ -298,7 +299,7 @@ export function makeProgram(exit: ExitSetter): Command {
 
   command(
     "setup",
-    "install the missing tools with the system's package manager",
+    "install missing packages, register the emulator, build the private builder",
     ["kmips setup", "kmips setup --yes"],
     false,
   )

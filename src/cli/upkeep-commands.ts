@@ -35,7 +35,7 @@ export async function runUpdate(
   const streams = makeStreams(globals);
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();
-  const workspace = await openFor(globals, reporter);
+  const workspace = await openFor(globals, reporter, undefined, { onlyRecipes: true });
   const builders = openBuilders(workspace, undefined);
   try {
     const report = await updateLock(workspace, {

@@ -2,7 +2,8 @@
 export { build, type BuildRequest, type BuildResult } from "./build.js";
 export type { BuiltImage } from "./built-image.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
-export { diagnose, type Check } from "./doctor.js";
+export type { Check } from "./check.js";
+export { diagnose, findUserBuilder, needsOf, type Needs } from "./doctor.js";
 export { UsageError } from "./errors.js";
 export { exportImages, isExportable, pushImage } from "./export.js";
 export { formatFiles, type FormatReport } from "./format.js";
@@ -30,6 +31,7 @@ export { REMEDIES, verify, type Divergence, type VerifyReport } from "./verify.j
 export {
   matchNodes,
   openProject,
+  openStoreOf,
   openWorkspace,
   RecipeErrors,
   selectNode,

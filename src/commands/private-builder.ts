@@ -2,12 +2,14 @@
  * The private builder as a project of its own: `recipes/builder`, built into the store by
  * `kmips setup` like any other, and so kept, verified and collected like any other.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Digest, Store } from "../../cache/index.js";
 import { Builders, type BuilderPrograms } from "../execute/index.js";
 import { History } from "../plan/history.js";
 import { PROJECT_FILE, projectDirectory, projectRoot } from "../plan/locations.js";
 import type { Address } from "../model/node.js";
-import type { Environment, Workspace } from "./workspace.js";
+import { openStoreOf, type Environment, type Workspace } from "./workspace.js";
 
 const PROGRAMS = ["buildkitd", "buildx"] as const;
 
@@ -23,13 +25,46 @@ export function builderNodes(hostArch: string): Address[] {
   return PROGRAMS.map((name) => `component.${name}[${hostArch}]`);
 }
 
-/** The programs that the last setup built; undefined when there are none, or not any more. */
-export function builderPrograms({
-  environment,
-  store,
-  tools,
-}: Pick<Workspace, "environment" | "store" | "tools">): BuilderPrograms | undefined {
-  const { storePath, root } = builderEnvironment(environment);
+/**
+ * The programs that the last setup built, as blobs of the store; undefined when there are none, or
+ * not any more. What setup built into the user's own store serves every other store too.
+ */
+export async function builderPrograms(
+  workspace: Pick<Workspace, "environment" | "store" | "tools">,
+): Promise<BuilderPrograms | undefined> {
+  const { environment, store, tools } = workspace;
+  const { storePath, usualStorePath } = environment;
+  const built = programsIn(storePath, workspace);
+  if (built !== undefined || usualStorePath === storePath || !existsSync(usualStorePath))
+    return built;
+  const usual = await openStoreOf({ ...environment, storePath: usualStorePath }, tools, true);
+  try {
+    const found = programsIn(usualStorePath, { ...workspace, store: usual });
+    if (found === undefined) return undefined;
+    for (const digest of [found.buildkitd, found.buildx]) copyBlob(usual, store, digest);
+    return found;
+  } finally {
+    await usual.close();
+  }
+}
+
+function copyBlob(from: Store, to: Store, digest: Digest): void {
+  if (to.has(digest)) return;
+  const blob = to.createBlob();
+  try {
+    for (const chunk of from.readChunks(digest)) blob.write(chunk);
+    blob.commit(digest);
+  } catch (error) {
+    blob.abort();
+    throw error;
+  }
+}
+
+function programsIn(
+  storePath: string,
+  { environment, store, tools }: Pick<Workspace, "environment" | "store" | "tools">,
+): BuilderPrograms | undefined {
+  const { root } = builderEnvironment(environment);
   const history = History.open(join(projectDirectory(storePath, root), "history"));
   const [buildkitd, buildx] = builderNodes(tools.hostArch).map((address, at) => {
     const key = history.lastBuilt(address);

@@ -1,5 +1,6 @@
 /** `kmips slow`: where the time under emulators went, as of each node's last run. */
 import type { ActionRecord } from "../../cache/index.js";
+import type { BuildGraph } from "../model/graph.js";
 import type { Address, NodeDefinition, NodeKind } from "../model/node.js";
 import type { Workspace } from "./workspace.js";
 
@@ -50,22 +51,27 @@ export function slowNodes(
       emulatedMs: record.emulatedMs,
       nativeMs: record.nativeMs,
       share: record.emulatedMs / emulatedMs,
-      hint: hintFor(definition, record),
+      hint: hintFor(definition, record, graph),
     }));
   return { emulatedMs, nativeMs: sum((record) => record.nativeMs), rows, unknown };
 }
 
-function hintFor(definition: NodeDefinition, record: ActionRecord): string {
+function hintFor(definition: NodeDefinition, record: ActionRecord, graph: BuildGraph): string {
   switch (definition.kind) {
     case "base":
       return definition.scripts === "emulated"
         ? "scripts = chrootless runs the maintainer scripts natively"
         : "";
     case "install": {
+      if (definition.scripts === "emulated")
+        return "scripts = split emulates the maintainer scripts alone";
       const count = packageCount(record);
-      return definition.scripts === "emulated"
-        ? "scripts = split emulates the maintainer scripts alone"
-        : `maintainer scripts of ${count} package${count === 1 ? "" : "s"}; recommends = false leaves out what is only recommended`;
+      const set = graph.nodes.get(definition.packages)?.definition;
+      const fewer =
+        set?.kind === "packages" && set.recommends
+          ? "; recommends = false leaves out what is only recommended"
+          : "";
+      return `maintainer scripts of ${count} package${count === 1 ? "" : "s"}${fewer}`;
     }
     case "run":
       return "what it only writes belongs into a files block, what it installs into install";

@@ -24,7 +24,10 @@ export interface VaultRow {
   readonly size: number;
   /** The nodes that fetched it, also of other projects. */
   readonly nodes: readonly Address[];
-  /** Whether some project was last built with it; what is not goes with `kmips gc --vault`. */
+  /**
+   * Whether some project was last built with it; what is not goes with `kmips gc --vault`. Go modules
+   * always stay.
+   */
   readonly used: boolean;
   readonly state: "present" | "missing" | "damaged";
   /** What is wrong with it. */
@@ -87,7 +90,7 @@ function moduleRows(workspace: Workspace, check: boolean): VaultRow[] {
     wanted.delete(name);
     const path = join(root, zip);
     const digest = readFileSync(`${path}hash`, "utf8").trim();
-    const row = { kind: "gomod", name, digest, nodes, used: nodes.length > 0 };
+    const row = { kind: "gomod", name, digest, nodes, used: true };
     const actual = check ? zipHash(path) : digest;
     rows.push({
       ...row,

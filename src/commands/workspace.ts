@@ -29,6 +29,8 @@ export interface Environment {
   readonly entry: readonly string[];
   /** Absolute path of the store. */
   readonly storePath: string;
+  /** Absolute path of the store that this user's commands have when none is named. */
+  readonly usualStorePath: string;
   /** Absolute path of the shipped recipes, which `kmips:` names. */
   readonly shipped: string;
   readonly reader: FileReader;
@@ -90,17 +92,34 @@ export function openProject(environment: Environment, known?: KnownResults): Pro
   return { environment, graph, notes, unknown, diagnostics };
 }
 
-/** Opens the project and its store. @throws RecipeErrors, UsageError, errors of the cache */
-export async function openWorkspace(outside: Environment): Promise<Workspace> {
-  const texts = new RememberedTexts(outside.reader);
-  const environment = { ...outside, reader: texts };
-  const project = openProject(environment);
-  const tools = new Tools(environment.toolSearch);
-  const store = await openStore(environment.storePath, {
+/** Opens the store, making it when need be unless it is only read. @throws errors of the cache */
+export function openStoreOf(
+  environment: Environment,
+  tools: Tools,
+  readOnly = false,
+): Promise<Store> {
+  return openStore(environment.storePath, {
+    readOnly,
     locker: new FlockLocker(tools.require("flock"), tools.require("cat")),
     durable: environment.durable,
     onWarning: environment.onWarning,
   });
+}
+
+/**
+ * Opens the project and its store. With `onlyRecipes`, faults that only earlier results show are
+ * passed over: fetching the lists of packages anew may be what mends them.
+ * @throws RecipeErrors, UsageError, errors of the cache
+ */
+export async function openWorkspace(
+  outside: Environment,
+  { onlyRecipes = false }: { readonly onlyRecipes?: boolean } = {},
+): Promise<Workspace> {
+  const texts = new RememberedTexts(outside.reader);
+  const environment = { ...outside, reader: texts };
+  const project = openProject(environment);
+  const tools = new Tools(environment.toolSearch);
+  const store = await openStoreOf(environment, tools);
   const stateDirectory = projectDirectory(environment.storePath, environment.root);
   mkdirSync(stateDirectory, { recursive: true });
   const fileIndex = await FileIndex.open(join(stateDirectory, "files"));
@@ -116,7 +135,7 @@ export async function openWorkspace(outside: Environment): Promise<Workspace> {
     history: History.open(join(stateDirectory, "history")),
   };
   try {
-    return lookUpUnknown(workspace);
+    return lookUpUnknown(workspace, onlyRecipes);
   } catch (error) {
     await store.close();
     throw error;
@@ -127,7 +146,7 @@ export async function openWorkspace(outside: Environment): Promise<Workspace> {
  * The workspace with the graph that the results in the store decide. What has no result stays in
  * `unknown`. @throws RecipeErrors for what only these results show
  */
-function lookUpUnknown(workspace: Workspace): Workspace {
+function lookUpUnknown(workspace: Workspace, onlyRecipes: boolean): Workspace {
   let current = workspace;
   const asked = new Set<Address>();
   for (;;) {
@@ -139,7 +158,13 @@ function lookUpUnknown(workspace: Workspace): Workspace {
       const decision = plan.nodes.get(address)?.decision;
       if (decision?.state === "cached") current.known.learn(address, decision.record);
     }
-    if (fresh.some((address) => current.known.has(address))) current = analyzeAgain(current);
+    if (!fresh.some((address) => current.known.has(address))) continue;
+    try {
+      current = analyzeAgain(current);
+    } catch (error) {
+      if (!onlyRecipes || !(error instanceof RecipeErrors)) throw error;
+      return current;
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import type { Tools } from "../host/index.js";
 import type { KeyInputs } from "../keys/index.js";
 import type { Address, NodeDefinition } from "../model/node.js";
 import type { ProcessRunner } from "../model/ports.js";
-import type { Builders } from "./builder/builders.js";
+import type { BuilderSource } from "./builder/buildx-client.js";
 
 export interface ActionContext {
   readonly address: Address;
@@ -30,7 +30,7 @@ export interface ActionContext {
   readonly environment: Readonly<Record<string, string>>;
   readonly lock: LockFacts;
   /** Where RUN steps run. */
-  readonly builders: Pick<Builders, "use">;
+  readonly builders: BuilderSource;
   /** Path of the built `test-driver.cjs`. */
   readonly testDriver: string;
   /** What the node's key was computed from; bytes that differ from it by now are refused. */

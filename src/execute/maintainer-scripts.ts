@@ -4,9 +4,9 @@
  *
  * dpkg starts every maintainer script by its interpreter line. In the sandbox the interpreters are
  * a relay: it hands script, arguments and dpkg's variables to the server and waits for the exit
- * status. The server is the target's own /bin/sh in the target's root; it runs a script of sh by
- * reading it in a fork of itself, so that no emulator has to start for it. Only programs that the
- * scripts call start emulators, by the kernel. Scripts of other languages, and those that need to
+ * status. The server is /bin/sh in the target's root; it runs a script of sh by reading it in a
+ * fork of itself, so that no emulator has to start for it. Only programs that the scripts call
+ * start emulators, by the kernel, and of those only what native-programs.ts leaves to the target. Scripts of other languages, and those that need to
  * know their own path, are started as programs there.
  *
  * Everything lives in one process namespace of the sandbox and ends with it.
@@ -26,7 +26,10 @@ export const PLACES = {
 /** Interpreters of maintainer scripts that the relay stands for. */
 export const RELAYED = ["/usr/bin/dash", "/usr/bin/bash", "/usr/bin/perl"] as const;
 
-/** The line by which the driver tells how long maintainer scripts took, in milliseconds. */
+/**
+ * The line by which the driver tells how long maintainer scripts took, in milliseconds: all of it
+ * counts as emulated, though shells and small tools among it may be native.
+ */
 export const EMULATED_LINE = /^kmips: maintainer scripts took (\d+) ms$/m;
 
 /**
@@ -89,11 +92,12 @@ echo $$ > "$exchange/requests"
 read -r status < "$exchange/status.$$"
 ended=$(date +%s%N)
 echo $(((ended - began) / 1000)) >> "$exchange/times"
+echo "kmips: $script $* took $(((ended - began) / 1000000)) ms under the emulator"
 rm -f "$exchange/request.$$" "$exchange/status.$$"
 exit "$status"
 `;
 
-/** Runs in the target's root, by the target's shell. Its standard output is the node's log. */
+/** Runs in the target's root, by its shell. Its standard output is the node's log. */
 export const SERVER = `exec 9<> ${PLACES.exchange}/requests
 while read -r kmips_request <&9; do
   [ "$kmips_request" != end ] || exit 0
@@ -181,6 +185,7 @@ if [ $relayed = no ] || [ "$options" = "-o DPkg::Chroot-Directory=$root" ]; then
 fi
 mkdir "$exchange"
 mkfifo "$exchange/requests"
+cp ${PLACES.tools}/server "$exchange/server"
 : > "$exchange/times"
 (
   cd /
@@ -191,7 +196,6 @@ mkfifo "$exchange/requests"
   kill -KILL -1
 ) &
 server=$!
-cp ${PLACES.tools}/server "$exchange/server"
 apt_get $options -o DPkg::Options::=--force-script-chrootless install -- "$@"
 status=$?
 : > "$exchange/done"

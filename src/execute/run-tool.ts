@@ -5,12 +5,13 @@
  * node failures; what an exit code means is left to the caller.
  */
 import { isAbsolute } from "node:path";
-import { SpawnError, ToolMissingError, type Tools } from "../host/index.js";
+import type { Tools } from "../host/index.js";
 import { NodeFailure } from "../model/failure.js";
 import type { ProcessResult } from "../model/ports.js";
 import type { ActionContext } from "./context.js";
 import { excerpt } from "./excerpt.js";
 import { sandboxArgv, type SandboxSpec, type SandboxTools } from "./sandbox.js";
+import { asNodeFailure } from "./tool-failure.js";
 
 /** No build step of the known components takes longer; a hang must end some day. */
 const STEP_TIMEOUT_MS = 4 * 60 * 60 * 1000;
@@ -154,23 +155,6 @@ async function guarded(
     );
   }
   return result;
-}
-
-/** What it means for a node when a tool cannot be started; other errors come back as they are. */
-export function asNodeFailure(error: unknown, tools: Tools, what: string): unknown {
-  if (error instanceof ToolMissingError) {
-    const name = error.tool.slice(error.tool.lastIndexOf("/") + 1);
-    return new NodeFailure({
-      type: "tool",
-      tool: name,
-      why: `${what} needs it`,
-      install: tools.installHint(name),
-    });
-  }
-  if (error instanceof SpawnError) {
-    return new NodeFailure({ type: "resource", errno: error.errno, path: "", what });
-  }
-  return error;
 }
 
 function logging(ctx: ActionContext, options: ToolOptions): { onOutput?: (chunk: Buffer) => void } {

@@ -10,6 +10,7 @@ import PQueue from "p-queue";
 import {
   CorruptBlobError,
   MissingBlobError,
+  errnoOf,
   StorageError,
   type ActionRecord,
   type Digest,
@@ -330,6 +331,12 @@ function toFailure(error: unknown): NodeFailure | undefined {
       path: error.path,
       what: error.message,
     });
+  }
+  // Scratch files of executors do not go through the store.
+  const errno = errnoOf(error);
+  if (errno === "ENOSPC" || errno === "EDQUOT") {
+    const { path, message } = error as NodeJS.ErrnoException;
+    return new NodeFailure({ type: "resource", errno, path: path ?? "", what: message });
   }
   return undefined;
 }

@@ -2,7 +2,7 @@
  * Trees that executors make of files, and the outcome of nodes whose only output is one.
  */
 import { lstatSync, readFileSync } from "node:fs";
-import type { Digest, Store, StoredBlob } from "../../cache/index.js";
+import type { Digest, StoredBlob } from "../../cache/index.js";
 import { similarPaths } from "../image/index.js";
 import { NodeFailure } from "../model/failure.js";
 import { invariant } from "../model/invariant.js";
@@ -18,15 +18,14 @@ export function treeOf(ctx: ActionContext, address: Address): Digest {
 
 /** That a tree has no regular file at `path`, with the paths that may have been meant. */
 export function missingInTree(
-  store: Store,
+  { store, address }: Pick<ActionContext, "store" | "address">,
   tree: Digest,
-  address: Address,
   path: string,
 ): NodeFailure {
   const paths = store.listTree(tree).map((entry) => entry.path);
   return new NodeFailure({
     type: "missing-input",
-    what: `file of ${address}`,
+    what: address,
     path,
     candidates: similarPaths(paths, path),
   });

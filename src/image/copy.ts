@@ -62,7 +62,7 @@ export function copiedSources(
     throw new NodeFailure(
       {
         type: "missing-input",
-        what: `"${pattern}" of the COPY to "${file.path}"`,
+        what: `The copy to "${file.path}"`,
         path: join(root, pattern),
         candidates: similarPaths(
           origin.places.map(([path]) => path),

@@ -15,6 +15,7 @@ import type {
   GraphNode,
   ImageConfig,
   ImageFile,
+  InstallDefinition,
   ModuleEdits,
   NodeDefinition,
   PatchedModule,
@@ -218,7 +219,7 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       sink.list("exclude paths", definition.excludePaths);
       sink.list("keep paths", definition.keepPaths);
       describeConfig(definition.config, sink);
-      sink.map("tools", versionsOf(["apt", "dpkg", "mmdebstrap"], inputs));
+      sink.map("tools", versionsOf(BASE_TOOLS, inputs));
       if (definition.scripts === "emulated")
         sink.text("emulator", emulatorDigest(definition.platform, inputs));
       describeRules(sink);
@@ -228,7 +229,7 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
       sink.result("base", definition.base, outputDigest("manifest"));
       sink.resultList("packages", definition.packages, outputLines("deb/"));
       sink.text("scripts", definition.scripts);
-      sink.map("tools", versionsOf(["apt", "dpkg"], inputs));
+      sink.map("tools", versionsOf(installTools(definition), inputs));
       sink.text("emulator", emulatorDigest(definition.platform, inputs));
       describeRules(sink);
       describeWriter(definition, sink);
@@ -413,6 +414,35 @@ function describeWriter(
   sink.text("platform", platformName(platform));
   sink.text("epoch", String(epoch));
   sink.text("archive writer", String(ARCHIVE_VERSION));
+}
+
+/** The packages of this machine whose programs make a base, those that maintainer scripts call natively included. */
+const BASE_TOOLS = [
+  "apt",
+  "base-passwd",
+  "debconf",
+  "dpkg",
+  "init-system-helpers",
+  "mmdebstrap",
+  "passwd",
+];
+
+/**
+ * The packages whose programs may stand in for the target's, where they have the same upstream
+ * version, while the maintainer scripts of an install run.
+ */
+export const NATIVE_PROGRAM_PACKAGES = [
+  "coreutils",
+  "dash",
+  "findutils",
+  "grep",
+  "mawk",
+  "perl-base",
+  "sed",
+] as const;
+
+function installTools({ scripts }: InstallDefinition): readonly string[] {
+  return ["apt", "dpkg", ...(scripts === "split" ? NATIVE_PROGRAM_PACKAGES : [])];
 }
 
 /** What decides which changes of a root file system are part of its layer. */

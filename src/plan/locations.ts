@@ -41,7 +41,11 @@ export function storeRoot(
   cwd: string,
 ): string {
   const named = flag ?? env["KMIPS_STORE"];
-  if (named) return resolve(cwd, named);
+  return named ? resolve(cwd, named) : usualStoreRoot(env);
+}
+
+/** The store's directory where nothing names another. */
+export function usualStoreRoot(env: Readonly<Record<string, string | undefined>>): string {
   const xdg = env["XDG_CACHE_HOME"];
   if (xdg && isAbsolute(xdg)) return join(xdg, "kmips");
   return join(env["HOME"] || homedir(), ".cache", "kmips");

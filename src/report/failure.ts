@@ -68,7 +68,7 @@ export function describeFailure(reason: FailureReason): FailureText {
       const parts = reason.largest.map(([what, part]) => `${amount(part).padStart(9)}  ${what}`);
       return text(
         "KM0513",
-        `"${reason.node}" is ${amount(reason.actual)} ${words}, its budget is ${amount(reason.limit)}`,
+        `"${reason.node}" is ${amount(reason.actual)} ${words}, ${amount(reason.actual - reason.limit)} over its budget of ${amount(reason.limit)}`,
         parts.join("\n"),
       );
     }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ANALYSIS_CODES, type AnalysisCode, type KnownResults } from "../../src/analyze/index.js";
+import { DOCKERFILE_CASES } from "./support/dockerfile-cases.js";
 import { analyzeProject, caret, knownPackages, print, type Project } from "./support/project.js";
 
 interface Case {
@@ -851,6 +852,7 @@ image i { from = base.d, install = ["curl"], packages = packages.t }`,
     at: "tag",
     message: /image\.d and base\.d are both "d:bookworm"/,
   },
+  ...DOCKERFILE_CASES,
 ];
 
 function list(length: number): string {

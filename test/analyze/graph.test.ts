@@ -15,6 +15,9 @@ describe("analyze() of the reference's example", () => {
   it("makes every declared and derived node, dependencies first", () => {
     const addresses = [...nodes.keys()];
     expect([...addresses].sort()).toEqual([
+      "base.debian",
+      "base.debian/index",
+      "base.debian/packages",
       "component.child",
       "component.child/modules",
       "component.coredns",
@@ -30,6 +33,11 @@ describe("analyze() of the reference's example", () => {
       "image.etcd/test:puts-and-gets",
       "image.etcd/test:version",
       "image.hello",
+      "image.tools",
+      "image.tools/install",
+      "image.tools/packages",
+      "image.tools/run:check",
+      "image.tools/run:stamp",
       "index.hello",
       "source.beside",
       "source.blob",

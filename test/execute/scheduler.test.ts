@@ -140,6 +140,30 @@ describe("executePlan()", () => {
     expect(report.outcomes.get("source.b")?.kind).toBe("built");
   });
 
+  it("takes a full disk for what it is, wherever it showed", async () => {
+    const rig = await makeRig();
+    const full = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+      code: "ENOSPC",
+      syscall: "write",
+    });
+    const report = await run(rig, chain(), {
+      onRun: () => {
+        throw full;
+      },
+    });
+    expect(report.outcomes.get("source.a")).toMatchObject({
+      kind: "failed",
+      reason: { type: "resource", errno: "ENOSPC", what: full.message },
+    });
+    await expect(
+      run(await makeRig(), chain(), {
+        onRun: () => {
+          throw Object.assign(full, { code: "ENOTDIR" });
+        },
+      }),
+    ).rejects.toBe(full);
+  });
+
   it("never caches a failure, and says that it failed before", async () => {
     const rig = await makeRig();
     await run(rig, chain(), {

@@ -1,5 +1,6 @@
 /** Debian bases and installs from the machine's own archive, node by node. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { env } from "node:process";
@@ -90,11 +91,20 @@ export class DebianRig {
     overrides: Partial<ActionContext> = {},
   ): Promise<ActionOutcome> {
     const address = `image.${names.join("+")}-${scripts}/install`;
-    const packages = await this.#packages(`${address}/packages`, { on, names });
+    await this.#packages(`${address}/packages`, { on, names });
+    return this.#runInstall(address, on, scripts, overrides);
+  }
+
+  async #runInstall(
+    address: string,
+    on: string,
+    scripts: InstallDefinition["scripts"],
+    overrides: Partial<ActionContext>,
+  ): Promise<ActionOutcome> {
     const definition: InstallDefinition = {
       kind: "install",
       base: on,
-      packages,
+      packages: `${address}/packages`,
       scripts,
       platform: PLATFORM,
       epoch: 0,
@@ -102,6 +112,60 @@ export class DebianRig {
     const outcome = await runInstall(definition, this.rig.context(address, overrides));
     this.rig.finish(address, definition, outcome);
     return outcome;
+  }
+
+  /** Runs an install of a package made here, with one maintainer script. */
+  async installOwn(
+    on: string,
+    name: string,
+    postinst: string,
+    scripts: InstallDefinition["scripts"],
+  ): Promise<ActionOutcome> {
+    const tree = join(mkdtempSync(join(this.#directory, "own-")), "tree");
+    mkdirSync(join(tree, "DEBIAN"), { recursive: true });
+    const control = [
+      ...[`Package: ${name}`, "Version: 1", "Architecture: all"],
+      ...["Maintainer: Nobody <nobody@example.org>", "Description: test"],
+    ];
+    writeFileSync(join(tree, "DEBIAN/control"), `${control.join("\n")}\n`);
+    writeFileSync(join(tree, "DEBIAN/postinst"), postinst, { mode: 0o755 });
+    execFileSync("dpkg-deb", ["--root-owner-group", "--build", tree, `${tree}.deb`]);
+    const blob = await this.rig.store.putFile(`${tree}.deb`);
+    const deb = `${name}_1_all.deb`;
+    const text = [
+      ...control,
+      ...[`Filename: pool/${deb}`, `Size: ${blob.size}`, `SHA256: ${blob.digest.slice(7)}`, ""],
+    ].join("\n");
+    const address = `image.${name}-${scripts}/install`;
+    const packages: PackagesDefinition = {
+      ...{ kind: "packages", index: "base.debian/index", on, names: [name] },
+      ...{ recommends: false, platform: PLATFORM },
+    };
+    const stanzas = this.rig.store.putBytes(text);
+    this.rig.finish(`${address}/packages`, packages, {
+      outputs: [
+        { name: "stanzas", digest: stanzas, size: text.length },
+        { name: `deb/${deb}`, ...blob },
+      ],
+      nativeMs: 0,
+      emulatedMs: 0,
+    });
+    return this.#runInstall(address, on, scripts, {});
+  }
+
+  /** Command lines of processes that see directories of the store mounted: what a sandbox left behind. */
+  sandboxedProcesses(): string[] {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((pid) => {
+        try {
+          const mounts = readFileSync(`/proc/${pid}/mountinfo`, "utf8");
+          const isOurs = mounts.includes(` ${this.rig.store.root}/`);
+          return isOurs ? [readFileSync(`/proc/${pid}/cmdline`, "utf8")] : [];
+        } catch {
+          return []; // It has ended meanwhile.
+        }
+      });
   }
 
   async #packages(

@@ -24,6 +24,7 @@ export interface PackageOptions {
   readonly depends?: string;
   readonly recommends?: string;
   readonly architecture?: string;
+  readonly essential?: boolean;
   /** Content of its one file, /usr/share/NAME. */
   readonly content?: string | Uint8Array;
 }
@@ -77,7 +78,7 @@ export class DebianArchive {
       value === undefined ? "" : `${field}: ${value}\n`;
     writeFileSync(
       join(tree, "DEBIAN/control"),
-      `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nMaintainer: T <t@example.org>\n${relation("Depends", options.depends)}${relation("Recommends", options.recommends)}Description: ${name}\n`,
+      `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nMaintainer: T <t@example.org>\n${relation("Depends", options.depends)}${relation("Recommends", options.recommends)}${options.essential === true ? "Essential: yes\n" : ""}Description: ${name}\n`,
     );
     const path = `pool/${name}_${version.replace(/^\d+:/, "")}_${architecture}.deb`;
     mkdirSync(join(this.root, "pool"), { recursive: true });

@@ -5,9 +5,19 @@
  * to work; with `emulated` they run in the new root under the emulator. The sandbox has no
  * network and none of this machine's configuration.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { layeredImage, rootChanges, storeChanges } from "../../image/index.js";
+import { NodeFailure } from "../../model/failure.js";
 import type { BaseDefinition } from "../../model/node.js";
 import { platformSpellings } from "../../model/platform.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
@@ -24,7 +34,8 @@ import {
   requireRoot,
 } from "../debian-root.js";
 import { withEmulatorRetry } from "../emulator-retry.js";
-import { asNodeFailure, runSandboxed } from "../run-tool.js";
+import { runSandboxed } from "../run-tool.js";
+import { asNodeFailure } from "../tool-failure.js";
 
 const REPOSITORY = "/kmips/packages";
 const OUT = "/kmips/out";
@@ -34,6 +45,8 @@ const ACCOUNTS = "/usr/share/base-passwd";
 /** Makes /bin, /lib and /sbin links before anything is unpacked. */
 const MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr";
 
+const NEXT_STEP = "set `scripts = emulated` in the base's debian block";
+
 /** Outputs: `manifest`, `config`, `layer/0`. @throws NodeFailure */
 export async function runBase(node: BaseDefinition, ctx: ActionContext): Promise<ActionOutcome> {
   const started = performance.now();
@@ -42,13 +55,17 @@ export async function runBase(node: BaseDefinition, ctx: ActionContext): Promise
   if (emulated) requireHandler(node.platform, ctx);
   let emulatedMs = 0;
   const notes: string[] = [];
-  const root = await withEmulatorRetry(async () => {
-    const made = await makeRoot(node, ctx);
-    if (emulated) emulatedMs += made.elapsedMs;
-    return made.root;
+  const layer = await withEmulatorRetry(async () => {
+    const directory = ctx.store.temporaryDirectory();
+    try {
+      const { root, elapsedMs } = await makeRoot(node, directory, ctx);
+      if (emulated) emulatedMs += elapsedMs;
+      const changes = rootChanges(ctx.store, { root, layers: [], origin: "base" });
+      return storeChanges(ctx.store, changes, node.epoch);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   }, notes);
-  const changes = rootChanges(ctx.store, { root, layers: [], origin: "base" });
-  const layer = storeChanges(ctx.store, changes, node.epoch);
   const { platform, epoch, config } = node;
   const { outputs } = layeredImage(ctx.store, {
     ...{ platform, epoch, config },
@@ -64,28 +81,26 @@ export async function runBase(node: BaseDefinition, ctx: ActionContext): Promise
 
 async function makeRoot(
   node: BaseDefinition,
+  directory: string,
   ctx: ActionContext,
 ): Promise<{ readonly root: string; readonly elapsedMs: number }> {
-  const directory = ctx.store.temporaryDirectory();
   const repository = join(directory, "packages");
   const { definition, stanzas } = writeRepository(ctx, node.packages, node.suite, repository);
   const out = join(directory, "out");
   mkdirSync(out, { mode: 0o755 });
   const filters = pathFilters(node);
-  const dpkgConfiguration = join(directory, "dpkg.cfg");
-  writeFileSync(dpkgConfiguration, filters.map((line) => `${line}\n`).join(""));
+  const outside = join(directory, "outside");
+  prepareOutside(outside, filters);
+  const before = new Set(filesBelow(outside));
   const emulated = node.scripts === "emulated";
   const what = `mmdebstrap for ${ctx.address}`;
   const result = await runSandboxed(
     asRoot(ctx),
     {
       mounts: [
+        { type: "rw", source: join(outside, "etc"), target: "/etc" },
+        { type: "rw", source: join(outside, "var"), target: "/var" },
         ...hostPrograms(),
-        { type: "ro", source: `${ACCOUNTS}/passwd.master`, target: "/etc/passwd" },
-        { type: "ro", source: `${ACCOUNTS}/group.master`, target: "/etc/group" },
-        // Scripts that run natively look here for what they are to enable.
-        { type: "link", source: `${ROOT}/etc/init.d`, target: "/etc/init.d" },
-        { type: "ro", source: dpkgConfiguration, target: "/etc/dpkg/dpkg.cfg.d/kmips" },
         { type: "ro", source: repository, target: REPOSITORY },
         { type: "rw", source: out, target: OUT },
       ],
@@ -116,13 +131,12 @@ async function makeRoot(
       what,
       result,
       emulated,
-      emulated
-        ? undefined
-        : 'A maintainer script may not be able to run outside of its root: set scripts = "emulated"',
+      emulated ? undefined : `If a maintainer script cannot run outside of its root, ${NEXT_STEP}`,
     );
   }
   if (emulated) refuseCrash(what, result);
   const root = join(out, "root");
+  if (!emulated) adoptStrayFiles(what, { outside, before, root });
   checkInstalled(root, stanzas, true);
   return { root, elapsedMs: result.elapsedMs };
 }
@@ -133,6 +147,61 @@ function mmdebstrap(ctx: ActionContext): string {
   } catch (error) {
     throw asNodeFailure(error, ctx.tools, "making a Debian root file system");
   }
+}
+
+/**
+ * What scripts that run natively find beside the root: the accounts, the paths that dpkg leaves
+ * out, and, where they look without regard to DPKG_ROOT for what they are to enable, the root's.
+ */
+function prepareOutside(outside: string, filters: readonly string[]): void {
+  for (const path of ["etc/alternatives", "etc/dpkg/dpkg.cfg.d", "var/lib/dpkg", "var/tmp"]) {
+    mkdirSync(join(outside, path), { recursive: true, mode: 0o755 });
+  }
+  for (const name of ["passwd", "group"]) {
+    copyFileSync(`${ACCOUNTS}/${name}.master`, join(outside, "etc", name));
+  }
+  symlinkSync(`${ROOT}/etc/init.d`, join(outside, "etc/init.d"));
+  const configuration = filters.map((line) => `${line}\n`).join("");
+  writeFileSync(join(outside, "etc/dpkg/dpkg.cfg.d/kmips"), configuration);
+}
+
+/**
+ * Moves what a script without regard to DPKG_ROOT made in /etc to where it was meant, as netbase's
+ * does with /etc/hosts.
+ * @throws NodeFailure for anything else that was written beside the root, where it would be lost
+ */
+function adoptStrayFiles(
+  what: string,
+  places: {
+    readonly outside: string;
+    readonly before: ReadonlySet<string>;
+    readonly root: string;
+  },
+): void {
+  const { outside, before, root } = places;
+  const refused: string[] = [];
+  for (const path of filesBelow(outside)) {
+    if (before.has(path)) continue;
+    const [from, to] = [join(outside, path), join(root, path)];
+    const isNew = lstatSync(to, { throwIfNoEntry: false }) === undefined;
+    if (/^etc\/[^/]+$/.test(path) && isNew && lstatSync(from).isFile()) renameSync(from, to);
+    else refused.push(path);
+  }
+  if (refused.length === 0) return;
+  throw new NodeFailure(
+    {
+      type: "command",
+      what,
+      exit: "a maintainer script wrote outside of the new root",
+      excerpt: refused.map((path) => `/${path}`).join("\n"),
+    },
+    `It does not know DPKG_ROOT: ${NEXT_STEP}`,
+  );
+}
+
+/** Files and directories below a directory, sorted; links are not followed. */
+function filesBelow(directory: string): string[] {
+  return (readdirSync(directory, { recursive: true }) as string[]).sort();
 }
 
 /**

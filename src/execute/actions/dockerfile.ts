@@ -17,7 +17,7 @@ export async function runDockerfile(
   const started = performance.now();
   const tree = treeOf(ctx, source);
   const file = ctx.store.openTreeFile(tree, path);
-  if (file === undefined) throw missingInTree(ctx.store, tree, source, path);
+  if (file === undefined) throw missingInTree(ctx, tree, path);
   if (file.size > LIMIT_BYTES)
     throw new NodeFailure({
       type: "command",

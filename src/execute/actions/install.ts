@@ -3,9 +3,9 @@
  *
  * apt always solves and orders natively. With scripts `split` dpkg runs natively too, and only
  * maintainer scripts run under the emulator (see maintainer-scripts.ts); with `emulated` it is the
- * target's own dpkg. The sandbox has no network and none of this machine's configuration.
+ * target's own dpkg. What scripts call may be this machine's (native-programs.ts). The sandbox has no network and none of this machine's configuration.
  */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   layeredImage,
@@ -42,6 +42,7 @@ import {
   SERVER,
   SOURCES_LIST,
 } from "../maintainer-scripts.js";
+import { nativePrograms } from "../native-programs.js";
 import { runSandboxed } from "../run-tool.js";
 import type { Mount } from "../sandbox.js";
 
@@ -58,16 +59,22 @@ export async function runInstall(
   const layers = readImage(store, manifestOf(base)).manifest.layers.map(({ digest }) => digest);
   let emulatedMs = 0;
   const notes: string[] = [];
-  const changes = await withEmulatorRetry(async () => {
-    const root = join(store.temporaryDirectory(), "root");
-    mkdirSync(root);
-    chmodSync(root, 0o755);
-    rootFileSystem(store, manifestOf(base), root);
-    const snapshot = snapshotRoot(root);
-    emulatedMs += await addPackages(node, root, ctx);
-    return rootChanges(store, { root, layers, origin: "install", snapshot });
+  const layer = await withEmulatorRetry(async () => {
+    const directory = store.temporaryDirectory();
+    try {
+      const root = join(directory, "root");
+      mkdirSync(root);
+      chmodSync(root, 0o755);
+      rootFileSystem(store, manifestOf(base), root);
+      const snapshot = snapshotRoot(root);
+      emulatedMs += await addPackages(node, directory, root, ctx);
+      const changes = rootChanges(store, { root, layers, origin: "install", snapshot });
+      return storeChanges(store, changes, node.epoch);
+    } finally {
+      // A build may have many of these, each as large as an image.
+      rmSync(directory, { recursive: true, force: true });
+    }
   }, notes);
-  const layer = storeChanges(store, changes, node.epoch);
   const { platform, epoch } = node;
   const { outputs } = layeredImage(store, {
     ...{ platform, epoch, base },
@@ -84,10 +91,10 @@ export async function runInstall(
 /** Adds the set to the root file system; how long the emulator worked, in milliseconds. */
 async function addPackages(
   node: InstallDefinition,
+  directory: string,
   root: string,
   ctx: ActionContext,
 ): Promise<number> {
-  const directory = ctx.store.temporaryDirectory();
   const repository = join(directory, "packages");
   const { definition, stanzas } = writeRepository(ctx, node.packages, "kmips", repository);
   const tools = join(directory, "tools");
@@ -95,11 +102,18 @@ async function addPackages(
   const configuration = aptConfiguration({ architecture, recommends: definition.recommends });
   writeTools(tools, configuration);
   const isSplit = node.scripts === "split";
+  const isEmulated = !ctx.inputs.isNative(node.platform);
+  const changing = new Set(stanzas.map(({ name }) => name));
+  const native =
+    isSplit && isEmulated ? nativePrograms(root, PLACES.root, changing, ctx) : undefined;
   const what = `adding packages to ${node.base}`;
   const result = await runSandboxed(
     asRoot(ctx),
     {
-      mounts: mounts({ root, repository, tools, isSplit }, ctx),
+      mounts: [
+        ...mounts({ root, repository, tools, isSplit }, ctx),
+        ...(native === undefined ? [] : native.mounts),
+      ],
       cwd: "/",
       env: {
         ...dpkgEnvironment(node.epoch),
@@ -111,7 +125,7 @@ async function addPackages(
     },
     { what },
   );
-  const isEmulated = !ctx.inputs.isNative(node.platform);
+  native?.cleanUp();
   if (result.code !== 0) throw dpkgFailure(what, result, isEmulated);
   if (isEmulated) refuseCrash(what, result);
   checkInstalled(root, stanzas, false);

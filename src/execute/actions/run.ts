@@ -17,7 +17,7 @@ import { NodeFailure } from "../../model/failure.js";
 import type { RunDefinition } from "../../model/node.js";
 import { platformName } from "../../model/platform.js";
 import type { ProcessResult } from "../../model/ports.js";
-import type { BuildxClient } from "../builder/builders.js";
+import type { BuildxClient } from "../builder/buildx-client.js";
 import { BuildProgress } from "../builder/progress.js";
 import { addedLayers, prepareStep } from "../builder/run-step.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
@@ -29,6 +29,11 @@ import { exitText, runClient } from "../run-tool.js";
 
 /** How much of what a step printed a failure is judged by. */
 const KEPT_OUTPUT_BYTES = 64 * 1024;
+/**
+ * A dying QEMU sends itself the signal that its program died of. As the first process of a step's
+ * PID namespace it never gets it and waits for ever: silence after its last words is its end.
+ */
+const DEAD_AFTER_MS = 10_000;
 
 /** Outputs as an image's: the base's with one layer more. @throws NodeFailure */
 export async function runRun(node: RunDefinition, ctx: ActionContext): Promise<ActionOutcome> {
@@ -83,15 +88,35 @@ async function attemptStep(
   const { store, environment } = ctx;
   const { argv, env } = prepareStep(node, base, client, { store, directory, environment });
   let output = Buffer.alloc(0);
+  const emulatorDied = new AbortController();
+  let silence: NodeJS.Timeout | undefined;
   const progress = new BuildProgress((chunk) => {
     ctx.log(chunk);
     output = Buffer.concat([output, chunk]).subarray(-KEPT_OUTPUT_BYTES);
+    clearTimeout(silence);
+    if (crashSignal(output.toString("utf8"), undefined) !== undefined)
+      silence = setTimeout(() => emulatorDied.abort(), DEAD_AFTER_MS);
   });
-  const result = await runClient(
-    ctx,
-    { argv, cwd: directory, env: { ...client.env, ...env }, onlyEnv: client.env !== undefined },
-    { what: `run step ${ctx.address}`, onOutput: (chunk) => progress.write(chunk) },
-  );
+  const started = performance.now();
+  let result: ProcessResult;
+  try {
+    result = await runClient(
+      { ...ctx, signal: AbortSignal.any([ctx.signal, emulatorDied.signal]) },
+      { argv, cwd: directory, env: { ...client.env, ...env }, onlyEnv: client.env !== undefined },
+      { what: `run step ${ctx.address}`, onOutput: (chunk) => progress.write(chunk) },
+    );
+  } catch (error) {
+    if (!emulatorDied.signal.aborted || ctx.signal.aborted) throw error;
+    const crash = crashFailure(node, output.toString("utf8"), undefined);
+    return {
+      stepMs: performance.now() - started,
+      finish: () => {
+        throw crash ?? error;
+      },
+    };
+  } finally {
+    clearTimeout(silence);
+  }
   progress.end();
   return {
     stepMs: progress.stepMs,
@@ -133,18 +158,34 @@ function stepFailure(
       "kmips doctor prints the command for this machine; another builder has a machine of its own",
     );
   }
-  const signal =
-    node.platform.arch === ctx.tools.hostArch ? undefined : crashSignal(output, stepExit);
-  const what = `running ${JSON.stringify(node.argv[0] ?? "")}`;
-  if (signal !== undefined) {
-    const text = `${what}\n${excerpt(output)}`;
-    return new NodeFailure({ type: "emulator-crash", signal, excerpt: text });
-  }
+  const crash =
+    node.platform.arch === ctx.tools.hostArch ? undefined : crashFailure(node, output, stepExit);
+  if (crash !== undefined) return crash;
   const exit = stepExit === undefined ? stepError : `exit ${stepExit}`;
   return new NodeFailure(
-    { type: "command", what, exit, excerpt: excerpt(output === "" ? stepError : output) },
+    {
+      type: "command",
+      what: whatRuns(node),
+      exit,
+      excerpt: excerpt(output === "" ? stepError : output),
+    },
     "correct the command or what it runs on; kmips log shows all it printed",
   );
+}
+
+function crashFailure(
+  node: RunDefinition,
+  output: string,
+  code: number | undefined,
+): NodeFailure | undefined {
+  const signal = crashSignal(output, code);
+  if (signal === undefined) return undefined;
+  const text = `${whatRuns(node)}\n${excerpt(output)}`;
+  return new NodeFailure({ type: "emulator-crash", signal, excerpt: text });
+}
+
+function whatRuns({ argv }: RunDefinition): string {
+  return `running ${JSON.stringify(argv[0] ?? "")}`;
 }
 
 function noSpace(ctx: ActionContext): NodeFailure {

@@ -46,7 +46,7 @@ export async function unpackMember(
 ): Promise<StoredBlob> {
   const tree = treeOf(ctx, node);
   const member = ctx.store.openTreeFile(tree, path);
-  if (member === undefined) throw missingInTree(ctx.store, tree, node, path);
+  if (member === undefined) throw missingInTree(ctx, tree, path);
   const copy = join(ctx.store.temporaryDirectory(), "archive");
   const fd = openSync(copy, "wx", 0o600);
   try {

@@ -17,9 +17,10 @@ import type { ProcessResult } from "../../model/ports.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import type { DriverSpec, ProgramSpec, Verdict } from "../driver/protocol.js";
 import { withEmulatorRetry } from "../emulator-retry.js";
-import { asNodeFailure, commandFailure, runSandboxed } from "../run-tool.js";
+import { commandFailure, runSandboxed } from "../run-tool.js";
 import { HOST_PROGRAMS, type Mount } from "../sandbox.js";
 import { imageUser, prepareTestRoot } from "../test-root.js";
+import { asNodeFailure } from "../tool-failure.js";
 
 const ROOT = "/kmips/root";
 const EMULATOR = "/.kmips/qemu";

@@ -6,7 +6,8 @@ import type { Store } from "../../../cache/index.js";
 import type { Tools } from "../../host/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { ProcessRunner } from "../../model/ports.js";
-import { asNodeFailure } from "../run-tool.js";
+import { asNodeFailure } from "../tool-failure.js";
+import type { BuilderSource, BuildxClient } from "./buildx-client.js";
 import {
   BUILDER_LINK,
   CGROUP,
@@ -25,20 +26,6 @@ import {
 /** The next node that needs it may come soon; a build of an hour should not keep it for that. */
 const IDLE_MS = 60_000;
 
-/** How to reach a builder that is ready. */
-export interface BuildxClient {
-  /** For messages. */
-  readonly name: string;
-  /** The client and the options that choose the builder, up to and including `build`. */
-  readonly argv: readonly string[];
-  /** The whole environment; absent: the user's own. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Name → target of the links that the working directory must have. */
-  readonly links: Readonly<Record<string, string>>;
-  /** It runs here and nowhere else. */
-  readonly isPrivate: boolean;
-}
-
 export interface BuilderOptions {
   readonly store: Store;
   readonly tools: Tools;
@@ -47,10 +34,10 @@ export interface BuilderOptions {
   /** `--builder`. */
   readonly named?: string;
   /** What `kmips setup` built; undefined when it did not. */
-  readonly programs: () => BuilderPrograms | undefined;
+  readonly programs: () => Promise<BuilderPrograms | undefined>;
 }
 
-export class Builders {
+export class Builders implements BuilderSource {
   readonly #options: BuilderOptions;
   #chosen: Promise<UserBuilder | undefined> | undefined;
   #private: PrivateBuilder | undefined;
@@ -62,11 +49,6 @@ export class Builders {
     this.#options = options;
   }
 
-  /**
-   * Runs `work` with a builder. `checkMachine` comes first when that runs on this machine's kernel
-   * and nowhere else.
-   * @throws NodeFailure when there is none or it does not answer; what the two throw
-   */
   async use<T>(checkMachine: () => void, work: (client: BuildxClient) => Promise<T>): Promise<T> {
     clearTimeout(this.#idle);
     this.#users++;
@@ -101,22 +83,8 @@ export class Builders {
   }
 
   async #startPrivate(): Promise<BuildxClient> {
-    const { store, tools, processes, programs } = this.#options;
     if (this.#running === undefined) {
-      const built = programs();
-      if (built === undefined) {
-        throw new NodeFailure(
-          {
-            type: "tool",
-            tool: "buildkitd",
-            why: "no buildx builder of yours answers, and the private one is not built yet",
-            install: "kmips setup",
-          },
-          "kmips setup builds it into the store; --builder NAME uses a buildx builder of yours",
-        );
-      }
-      this.#private = new PrivateBuilder({ store, tools, processes, programs: built });
-      this.#running = this.#private.start();
+      this.#running = this.#start();
       this.#running.catch(() => (this.#running = undefined));
     }
     const { client, env, directory } = await this.#running;
@@ -127,6 +95,24 @@ export class Builders {
       links: { [BUILDER_LINK]: directory },
       isPrivate: true,
     };
+  }
+
+  async #start(): Promise<RunningBuilder> {
+    const { store, tools, processes, programs } = this.#options;
+    const built = await programs();
+    if (built === undefined) {
+      throw new NodeFailure(
+        {
+          type: "tool",
+          tool: "buildkitd",
+          why: "no buildx builder of yours answers, and the private one is not built yet",
+          install: "kmips setup",
+        },
+        "kmips setup builds it into the store; --builder NAME uses a buildx builder of yours",
+      );
+    }
+    this.#private = new PrivateBuilder({ store, tools, processes, programs: built });
+    return this.#private.start();
   }
 }
 

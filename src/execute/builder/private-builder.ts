@@ -132,7 +132,11 @@ export class PrivateBuilder {
     mkdirSync(join(state.directory, "root"), { recursive: true });
     const daemon = holdProcess(
       argv,
-      { PATH: SYSTEM_PATH, HOME: home, XDG_RUNTIME_DIR: home, TMPDIR: home },
+      {
+        ...{ PATH: SYSTEM_PATH, HOME: home, TMPDIR: home },
+        // runc keeps its state there, unless it takes itself for the machine's root.
+        ...{ XDG_RUNTIME_DIR: home, USER: userInfo().username },
+      },
       { cwd: state.directory, ready: READY },
     );
     this.#daemon = daemon;

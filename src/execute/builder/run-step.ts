@@ -9,7 +9,7 @@ import { digestOf, hexOf, MEDIA_TYPES, type Digest, type Store } from "../../../
 import type { ImageConfigDocument, StoredImage } from "../../image/index.js";
 import type { RunDefinition } from "../../model/node.js";
 import { platformName } from "../../model/platform.js";
-import type { BuildxClient } from "./builders.js";
+import type { BuildxClient } from "./buildx-client.js";
 
 /** Name of the base in the Dockerfile. */
 const BASE = "kmips-base";

@@ -2,9 +2,20 @@
  * Starts programs of the image inside its root file system, under the emulator where one is
  * needed, and keeps what they print. Part of the test driver.
  */
-import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, constants, openSync, readlinkSync, readSync, statSync } from "node:fs";
-import { constants as osConstants } from "node:os";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { Socket } from "node:net";
+import { constants as osConstants, tmpdir } from "node:os";
+import { join } from "node:path";
 import { stderr } from "node:process";
 import type { DriverSpec, ProgramSpec } from "./protocol.js";
 
@@ -21,15 +32,15 @@ export class Running {
   #output = "";
   #code: number | undefined;
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, output: Socket) {
     this.#child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding("utf8");
-      stream?.on("data", (chunk: string) => {
-        this.#output = (this.#output + chunk).slice(-KEPT_OUTPUT);
-        stderr.write(chunk);
-      });
-    }
+    output.setEncoding("utf8");
+    output.on("data", (chunk: string) => {
+      this.#output = (this.#output + chunk).slice(-KEPT_OUTPUT);
+      stderr.write(chunk);
+    });
+    // Ends, or is cut off, with the last program that writes to it.
+    output.on("error", () => undefined);
     this.exited = new Promise((resolve) => {
       child.once("error", (error) => {
         this.#output += `${error.message}\n`;
@@ -39,7 +50,7 @@ export class Running {
         this.#code = code ?? 128 + (signal === null ? 0 : osConstants.signals[signal]);
         // Its own children may keep the pipes open for ever; what it wrote itself comes soon.
         const drained = setTimeout(() => resolve(this.#code ?? 0), DRAIN_MS);
-        child.once("close", () => {
+        output.once("close", () => {
           clearTimeout(drained);
           resolve(this.#code ?? 0);
         });
@@ -65,6 +76,7 @@ export class Running {
 /** Starts a program; a program that cannot be found exits with 127 at once. */
 export function startProgram(program: ProgramSpec, spec: DriverSpec): Running {
   const command = resolveCommand(program, spec);
+  const pipe = openPipe();
   const child = spawn(
     spec.unshare,
     [
@@ -76,9 +88,29 @@ export function startProgram(program: ProgramSpec, spec: DriverSpec): Running {
       "--",
       ...command,
     ],
-    { env: { ...program.env }, stdio: ["ignore", "pipe", "pipe"], shell: false },
+    { env: { ...program.env }, stdio: ["ignore", pipe.writer, pipe.writer], shell: false },
   );
-  return new Running(child);
+  closeSync(pipe.writer);
+  return new Running(child, pipe.reader);
+}
+
+/**
+ * One pipe for what a program prints, as container runtimes give it: a named one that everybody may
+ * open, because programs reopen `/dev/stdout` by name, also as another user. Node's own are sockets,
+ * which cannot be opened that way.
+ */
+function openPipe(): { readonly reader: Socket; readonly writer: number } {
+  const directory = mkdtempSync(join(tmpdir(), "output-"));
+  const path = join(directory, "pipe");
+  try {
+    execFileSync("mkfifo", ["--mode=0666", path], { env: { PATH: "/usr/bin:/bin" } });
+    // The reader first: a writer without one would wait for it.
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(path, constants.O_WRONLY);
+    return { reader: new Socket({ fd: reader, readable: true, writable: false }), writer };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 /** The argv that the kernel gets: the program by path, a script by its interpreter, under the emulator. */

@@ -69,6 +69,19 @@ image etcd {
   test "version" { cmd = ["/usr/local/bin/etcd", "--version"], expect = re"3\\.3\\.15" }
 }
 image hello { files { "/pause" -> component.pause } }
+base debian {
+  debian { suite = bookworm, variant = minbase, include = ["ca-certificates"], components = ["main"], suites = ["bookworm"], exclude_paths = [glob"/usr/share/doc/*"], keep_paths = [], scripts = chrootless, recommends = false }
+  budget { size = 260MiB, emulated = 0s }
+}
+packages alpine { from = "alpine", to = base.debian, "bind-tools" -> ["bind9-dnsutils"], "curl" -> same, "musl-dev" -> deny("no musl"), default -> ask }
+image tools {
+  from = base.debian, install = ["bind-tools", "curl"], packages = packages.alpine, scripts = split
+  run "stamp" { env = { A = "b" }, network = off, user = "root", workdir = "/", after = install, script = <<sh
+    echo "$A" > /release
+  sh
+  }
+  run "check" { cmd = ["/bin/true"] }
+}
 index hello { images = [image.hello], tag = "all" }
 group conformance { members = [image.etcd, image.hello] }
 `;
