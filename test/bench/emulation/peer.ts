@@ -1,7 +1,7 @@
 /** The same images by Dockerfiles, everything under QEMU: `docker buildx` on the same builder. */
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Digest, Store } from "../../../cache/index.js";
+import { digestOf, hexOf, type Digest } from "../../../cache/index.js";
 import { debFileName } from "../../../src/debian/deb-file.js";
 import { parseStanzas } from "../../../src/debian/package-stanza.js";
 import type { PeerImage } from "./images.js";
@@ -25,32 +25,20 @@ export class Peer {
    */
   async prepare(nodes: readonly string[]): Promise<void> {
     const laboratory = this.#laboratory;
-    const project = laboratory.path("peer");
-    mkdirSync(project);
-    cpSync(
-      join(laboratory.root, "test/bench/emulation/peer.kmips"),
-      join(project, "project.kmips"),
-    );
-    cpSync(laboratory.path("recipes/kmips.lock"), join(project, "kmips.lock"));
+    const recipe = join(laboratory.root, "test/bench/emulation/peer.kmips");
+    cpSync(recipe, laboratory.path("project.kmips"));
+    cpSync(laboratory.path("recipes/kmips.lock"), laboratory.path("kmips.lock"));
+    await writeArchive(laboratory, laboratory.path("archive"), nodes);
     await laboratory.withStore((store) => {
-      const outputs = (address: string): Map<string, Digest> =>
-        new Map(
-          laboratory
-            .outputs(store, "recipes", address)
-            .map(({ name, digest }) => [name, digest] as const),
-        );
-      writeArchive(
-        join(project, "archive"),
-        store,
-        outputs("base.debian/index"),
-        nodes.map(outputs),
-      );
-      store.extractTree(outputs("toolchain.go").get("tree") as Digest, laboratory.path("host-go"));
+      const tree = laboratory
+        .outputs(store, "recipes", "toolchain.go")
+        .find(({ name }) => name === "tree");
+      store.extractTree(tree?.digest as Digest, laboratory.path("host-go"));
     });
-    await this.#crossCompileGo(join(project, "go"));
+    await this.#crossCompileGo(laboratory.path("go"));
     const names = ["archive", "debian", "golang", "gcc"];
     const built = await laboratory.build(
-      "peer",
+      ".",
       names.map((name) => `image.${name}`),
     );
     const digests = imageDigests(built.stdout);
@@ -153,26 +141,48 @@ export class Peer {
   }
 }
 
-/** An archive in apt's sense of exactly these indices and packages, as they were fetched. */
-function writeArchive(
+/**
+ * Lays the fetched packages and lists out as an archive serves them, the lists as `.xz` alone.
+ * Those are compressed here, so the archive is not signed: less work for the peer.
+ */
+async function writeArchive(
+  laboratory: Laboratory,
   directory: string,
-  store: Store,
-  index: ReadonlyMap<string, Digest>,
-  sets: readonly ReadonlyMap<string, Digest>[],
-): void {
-  const write = (path: string, digest: Digest): void => {
-    mkdirSync(dirname(join(directory, path)), { recursive: true });
-    store.copyTo(digest, join(directory, path), 0o644);
-  };
-  for (const [name, digest] of index) {
-    const [kind, suite, component] = name.split("/");
-    if (kind === "release") write(`dists/${suite}/InRelease`, digest);
-    else write(`dists/${suite}/${component}/binary-mips64el/Packages`, digest);
-  }
-  for (const outputs of sets) {
-    const stanzas = store.readBytes(outputs.get("stanzas") as Digest).toString();
-    for (const stanza of parseStanzas(stanzas)) {
-      write(stanza.path, outputs.get(`deb/${debFileName(stanza)}`) as Digest);
+  nodes: readonly string[],
+): Promise<void> {
+  const lists = await laboratory.withStore((store) => {
+    const outputs = (address: string): Map<string, Digest> =>
+      new Map(
+        laboratory.outputs(store, "recipes", address).map(({ name, digest }) => [name, digest]),
+      );
+    const write = (path: string, digest: Digest | undefined): void => {
+      if (digest === undefined) throw new Error(`${path} was not fetched`);
+      mkdirSync(dirname(join(directory, path)), { recursive: true });
+      store.copyTo(digest, join(directory, path), 0o644);
+    };
+    for (const set of nodes.map(outputs)) {
+      const stanzas = store.readBytes(set.get("stanzas") as Digest).toString();
+      for (const stanza of parseStanzas(stanzas)) {
+        write(stanza.path, set.get(`deb/${debFileName(stanza)}`));
+      }
     }
+    return [...outputs("base.debian/index")].flatMap(([name, digest]) => {
+      const [kind, suite = "", component = ""] = name.split("/");
+      if (kind !== "packages") return [];
+      const list = `${component}/binary-mips64el/Packages`;
+      write(`dists/${suite}/${list}`, digest);
+      return [{ suite, component, list }];
+    });
+  });
+  for (const { suite, component, list } of lists) {
+    const path = join(directory, "dists", suite, list);
+    await laboratory.run(["xz", path]);
+    const bytes = readFileSync(`${path}.xz`);
+    const row = `${hexOf(digestOf(bytes))} ${String(bytes.length)} ${list}.xz`;
+    const release = [
+      `Suite: ${suite}\nCodename: ${suite}\nComponents: ${component}`,
+      `Architectures: mips64el\nDate: ${new Date().toUTCString()}\nSHA256:\n ${row}\n`,
+    ];
+    writeFileSync(join(directory, "dists", suite, "Release"), release.join("\n"));
   }
 }
