@@ -121,13 +121,3 @@ export function readBudget(reader: BodyReader): Budget | undefined {
     ...(emulatedMs !== undefined && { emulatedMs }),
   };
 }
-
-/** The configuration of a step on the way to an image: nothing of its own. */
-export const NO_CONFIG: ImageConfig = {
-  entrypoint: [],
-  cmd: [],
-  env: {},
-  labels: {},
-  ports: [],
-  volumes: [],
-};

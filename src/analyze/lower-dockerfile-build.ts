@@ -1,6 +1,7 @@
 /**
  * What lowering a Dockerfile shares: its text for diagnostics, its rules, the nodes of stages.
  */
+import { NO_CONFIG } from "../model/no-config.js";
 import type { Location, SourceFile } from "../../grammar/index.js";
 import type { Dockerfile, Instruction, Place, Stage, StageState } from "../dockerfile/index.js";
 import type { Address, ImageConfig } from "../model/node.js";
@@ -12,7 +13,6 @@ import type { OverlayRow } from "./lower-files.js";
 import { stepAddress, type StepBase, type StepOwner } from "./lower-steps.js";
 import type { Lowering, RewriteRule } from "./lowering.js";
 import type { ImageDefinition } from "../model/node.js";
-import { NO_CONFIG } from "./lower-config.js";
 
 /** An overlay row, and whether some COPY took it. */
 export interface Overlay extends OverlayRow {

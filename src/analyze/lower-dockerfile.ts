@@ -2,6 +2,7 @@
  * An image that a Dockerfile describes: its node, and once its text is known a node for each
  * instruction that puts something in place.
  */
+import { NO_CONFIG } from "../model/no-config.js";
 import { posix } from "node:path";
 
 import {
@@ -20,7 +21,6 @@ import type { Address, DockerfileDefinition, ImageConfig } from "../model/node.j
 import { ociPlatform } from "../model/platform.js";
 import type { BodyReader } from "./body.js";
 import { canonical, Needs } from "./emit.js";
-import { NO_CONFIG } from "./lower-config.js";
 import {
   emitLayer,
   findStage,

@@ -2,12 +2,13 @@
  * What happens between an image's base and the image itself: its installs, its runs, and the files
  * that a run wants to find.
  */
+import { NO_CONFIG } from "../model/no-config.js";
 import type { Location } from "../../grammar/index.js";
 import type { Address, ImageDefinition, InstallDefinition } from "../model/node.js";
 import type { Platform } from "../model/platform.js";
 import type { BodyReader } from "./body.js";
 import { Needs } from "./emit.js";
-import { NO_CONFIG, readEnvironment } from "./lower-config.js";
+import { readEnvironment } from "./lower-config.js";
 import { mapPackages, tableOf } from "./lower-packages.js";
 import {
   emitInstall,

@@ -38,26 +38,14 @@ export interface ImageConfigDocument {
   readonly history?: readonly HistoryEntry[];
 }
 
-const NOTHING_DECLARED: ImageConfig = {
-  entrypoint: [],
-  cmd: [],
-  env: {},
-  labels: {},
-  ports: [],
-  volumes: [],
-};
-
 /** `1970-01-01T00:00:00Z` for 0: RFC 3339 without a fraction. */
 export function timestamp(epochSeconds: number): string {
   return new Date(epochSeconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-/**
- * The config of an image whose layers are `base`'s and, when given, one more with `diffId`;
- * without a `config` of its own it starts as the base does.
- */
+/** The config of an image whose layers are `base`'s and, when given, one more with `diffId`. */
 export function imageConfig(
-  config: ImageConfig | undefined,
+  config: ImageConfig,
   options: {
     readonly platform: Platform;
     readonly epoch: number;
@@ -72,7 +60,7 @@ export function imageConfig(
   return {
     created,
     ...ociPlatform(platform),
-    config: runtimeConfig(config ?? NOTHING_DECLARED, base?.config ?? {}),
+    config: runtimeConfig(config, base?.config ?? {}),
     rootfs: {
       type: "layers",
       diff_ids: [...(base?.rootfs.diff_ids ?? []), ...(diffId === undefined ? [] : [diffId])],

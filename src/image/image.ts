@@ -11,6 +11,7 @@ import {
   type StoredBlob,
 } from "../../cache/index.js";
 import { invariant } from "../model/invariant.js";
+import { NO_CONFIG } from "../model/no-config.js";
 import type { ImageConfig, ImageDefinition } from "../model/node.js";
 import { platformName, type Platform } from "../model/platform.js";
 import { imageConfig, isConfigFor } from "./config.js";
@@ -65,6 +66,8 @@ export function layeredImage(
     readonly base?: readonly Output[];
     readonly layer?: StoredBlob;
     readonly config?: ImageConfig;
+    /** Made from the base's labels, for a node that has no `config`. */
+    readonly labels?: (base: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
   },
 ): { readonly outputs: readonly Output[] } {
   const { platform, epoch, layer } = options;
@@ -73,7 +76,8 @@ export function layeredImage(
     ...(base?.manifest.layers ?? []),
     ...(layer === undefined ? [] : [{ mediaType: MEDIA_TYPES.layer, ...layer }]),
   ];
-  const document = imageConfig(options.config, {
+  const labels = options.labels?.(base?.config.config?.Labels ?? {}) ?? {};
+  const document = imageConfig(options.config ?? { ...NO_CONFIG, labels }, {
     platform,
     epoch,
     ...(layer === undefined ? {} : { diffId: layer.digest }),

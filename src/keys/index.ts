@@ -1,12 +1,7 @@
 /** Keys: node → action → key, and the difference between two actions. */
-export {
-  describeAction,
-  goToolchainVersion,
-  indexFacts,
-  keyOf,
-  NATIVE_PROGRAM_PACKAGES,
-  type Action,
-} from "./action.js";
+export { describeAction, keyOf, type Action } from "./action.js";
+export { goToolchainVersion } from "./describe-build.js";
+export { indexFacts, NATIVE_PROGRAM_PACKAGES } from "./describe-debian.js";
 export { diffActions, linesOf, type BlobReader, type Change, type ChangeCode } from "./explain.js";
 export { diffLines } from "./line-diff.js";
 export { packageChanges } from "./package-changes.js";

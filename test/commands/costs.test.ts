@@ -9,22 +9,16 @@ import { keyOf } from "../../src/keys/index.js";
 import type { NodeOutcome } from "../../src/model/event.js";
 import { EXIT, exitCodeOf } from "../../src/model/exit-code.js";
 import type { BuildGraph } from "../../src/model/graph.js";
-import type { Address, Budget, ImageConfig, NodeDefinition } from "../../src/model/node.js";
+import type { Address, Budget, NodeDefinition } from "../../src/model/node.js";
 import { platformOf } from "../../src/model/platform.js";
 import { History } from "../../src/plan/history.js";
+import { NO_CONFIG } from "../../src/model/no-config.js";
 import { planBuild, type Plan } from "../../src/plan/plan.js";
 import { countPlan, describeFailure, planSummary } from "../../src/report/index.js";
 import { graphOf, MemoryInputs, temporaryStore } from "../support/graph.js";
 
 const platform = platformOf("mips64le");
-const config: ImageConfig = {
-  entrypoint: [],
-  cmd: [],
-  env: {},
-  labels: {},
-  ports: [],
-  volumes: [],
-};
+const config = NO_CONFIG;
 const index: NodeDefinition = {
   kind: "debian-index",
   suites: ["bookworm"],

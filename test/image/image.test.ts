@@ -6,7 +6,8 @@ import { NodeFailure } from "../../src/model/failure.js";
 import type { ImageDefinition } from "../../src/model/node.js";
 import { platformOf } from "../../src/model/platform.js";
 import { elfBytes } from "./support/elf.js";
-import { EMPTY_CONFIG, image, ImageRig, textFile } from "./support/rig.js";
+import { NO_CONFIG } from "../../src/model/no-config.js";
+import { image, ImageRig, textFile } from "./support/rig.js";
 
 let rig: ImageRig;
 beforeEach(async () => {
@@ -243,7 +244,7 @@ describe("assembleImage()", () => {
   });
 
   it("omits a layer that would be empty", () => {
-    const outputs = rig.assemble(image({ config: { ...EMPTY_CONFIG, cmd: ["/x"] } }));
+    const outputs = rig.assemble(image({ config: { ...NO_CONFIG, cmd: ["/x"] } }));
     expect(outputs.map((output) => output.name)).toEqual(["manifest", "config"]);
     expect(rig.json(outputs, "config")).toMatchObject({
       rootfs: { type: "layers", diff_ids: [] },
@@ -297,7 +298,7 @@ describe("assembleImage()", () => {
       );
       const configOf = (config: Partial<ImageDefinition["config"]>) =>
         rig.json<{ config: object }>(
-          rig.assemble(image({ config: { ...EMPTY_CONFIG, ...config } }), base),
+          rig.assemble(image({ config: { ...NO_CONFIG, ...config } }), base),
           "config",
         ).config;
       expect(configOf({})).toEqual(rig.json<{ config: object }>(base, "config").config);

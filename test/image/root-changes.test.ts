@@ -22,7 +22,8 @@ import {
 } from "../../src/image/index.js";
 import type { ChangeOrigin } from "../../src/debian/normalize.js";
 import { platformOf } from "../../src/model/platform.js";
-import { EMPTY_CONFIG, ImageRig } from "./support/rig.js";
+import { NO_CONFIG } from "../../src/model/no-config.js";
+import { ImageRig } from "./support/rig.js";
 
 const PLATFORM = platformOf("mips64le");
 const OWNER = { uid: process.getuid!(), gid: process.getgid!() };
@@ -62,7 +63,7 @@ function unpacked(...layers: EntryInput[][]): readonly Output[] {
       platform: PLATFORM,
       epoch: 0,
       layer,
-      config: EMPTY_CONFIG,
+      config: NO_CONFIG,
       ...(outputs === undefined ? {} : { base: outputs }),
     }).outputs;
   }

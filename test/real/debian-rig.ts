@@ -18,7 +18,7 @@ import type {
 } from "../../src/model/node.js";
 import { platformOf } from "../../src/model/platform.js";
 import { openRig, type Rig } from "../execute/rig.js";
-import { EMPTY_CONFIG } from "../image/support/rig.js";
+import { NO_CONFIG } from "../../src/model/no-config.js";
 
 const PLATFORM = platformOf("mips64le");
 
@@ -72,7 +72,7 @@ export class DebianRig {
       scripts: "chrootless",
       excludePaths: [],
       keepPaths: [],
-      config: { ...EMPTY_CONFIG, cmd: ["/bin/sh"] },
+      config: { ...NO_CONFIG, cmd: ["/bin/sh"] },
       reference: `${name}:bookworm`,
       platform: PLATFORM,
       epoch: 0,

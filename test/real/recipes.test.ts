@@ -37,7 +37,7 @@ describe("the first build", () => {
     expect(code, stderr).toBe(EXIT.ok);
     const data = JSON.parse(stdout) as BuildData;
     digests = digestsOf(data);
-    expect(Object.keys(digests).sort()).toEqual([...REFERENCES].sort());
+    expect(Object.keys(digests).sort()).toEqual(["debian:bookworm", ...REFERENCES].sort());
     for (const digest of Object.values(digests)) expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(data).toMatchObject({ failed: [], skipped: [] });
     if (!wasEmpty) {
@@ -62,6 +62,18 @@ describe("the second build", () => {
       expect.arrayContaining(Object.entries(digests).map(([name, digest]) => `${name} ${digest}`)),
     );
     expect((await world.kmips(["build", "--expect-cached"])).code).toBe(EXIT.ok);
+  });
+});
+
+describe("what was emulated", () => {
+  it("is no base, no Go and no C: only scripts of packages, RUN steps and tests", async () => {
+    const { rows } = await world.json<{ rows: { kind: string; emulatedMs: number }[] }>([
+      "slow",
+      "--limit",
+      "1000",
+    ]);
+    const kinds = new Set(rows.filter(({ emulatedMs }) => emulatedMs > 0).map(({ kind }) => kind));
+    expect([...kinds].sort()).toEqual(["install", "run", "test"]);
   });
 });
 
@@ -126,6 +138,19 @@ describe("an edit", () => {
     const { "mounttest:1.0": before, ...expected } = digests;
     expect(changed).not.toBe(before);
     expect(others).toEqual(expected);
+  });
+
+  it("of one package of agnhost runs exactly that install and what stands on it", async () => {
+    edit("debian/debian.kmips", '"curl" -> same', '"curl" -> ["wget"]');
+    const why = await world.output(["why", "image.agnhost"]);
+    expect(why).toMatch(/^root cause +image\.agnhost\/3:packages$/m);
+    expect(why).toContain("+wget");
+    expect(why).toContain("-curl");
+    const { stderr } = await world.kmips(["build", "image.agnhost/config", "--json"]);
+    const started = startedIn(stderr);
+    expect(started).toContain("image.agnhost/3:install");
+    expect(started.filter((address) => !address.startsWith("image.agnhost/"))).toEqual([]);
+    expect(started).not.toContain("image.agnhost/dockerfile");
   });
 
   it("that is taken back costs nothing", async () => {

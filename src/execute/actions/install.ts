@@ -7,6 +7,7 @@
  */
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { compareUtf8 } from "../../../cache/index.js";
 import {
   layeredImage,
   manifestOf,
@@ -58,6 +59,7 @@ export async function runInstall(
   const base = ctx.results(node.base).outputs;
   const layers = readImage(store, manifestOf(base)).manifest.layers.map(({ digest }) => digest);
   let emulatedMs = 0;
+  let installed: readonly string[] = [];
   const notes: string[] = [];
   const layer = await withEmulatorRetry(async () => {
     const directory = store.temporaryDirectory();
@@ -67,7 +69,9 @@ export async function runInstall(
       chmodSync(root, 0o755);
       rootFileSystem(store, manifestOf(base), root);
       const snapshot = snapshotRoot(root);
-      emulatedMs += await addPackages(node, directory, root, ctx);
+      const added = await addPackages(node, directory, root, ctx);
+      emulatedMs += added.emulatedMs;
+      installed = added.versions;
       const changes = rootChanges(store, { root, layers, origin: "install", snapshot });
       return storeChanges(store, changes, node.epoch);
     } finally {
@@ -78,6 +82,7 @@ export async function runInstall(
   const { platform, epoch } = node;
   const { outputs } = layeredImage(store, {
     ...{ platform, epoch, base },
+    labels: (below) => ({ [PACKAGES_LABEL]: packagesLabel(below[PACKAGES_LABEL], installed) }),
     ...(layer === undefined ? {} : { layer }),
   });
   return {
@@ -88,13 +93,28 @@ export async function runInstall(
   };
 }
 
-/** Adds the set to the root file system; how long the emulator worked, in milliseconds. */
+/** What was asked for, of this image and those below, as dpkg names it: `NAME=VERSION …`. */
+const PACKAGES_LABEL = "io.kmips.packages";
+
+function packagesLabel(below: string | undefined, added: readonly string[]): string {
+  const nameOf = (entry: string): string => entry.slice(0, entry.indexOf("="));
+  const names = new Set(added.map(nameOf));
+  const kept = (below ?? "")
+    .split(" ")
+    .filter((entry) => entry !== "" && !names.has(nameOf(entry)));
+  return [...kept, ...added].sort(compareUtf8).join(" ");
+}
+
+/**
+ * Adds the set to the root file system. Gives how long the emulator worked, in milliseconds, and
+ * the versions of what was asked for.
+ */
 async function addPackages(
   node: InstallDefinition,
   directory: string,
   root: string,
   ctx: ActionContext,
-): Promise<number> {
+): Promise<{ readonly emulatedMs: number; readonly versions: readonly string[] }> {
   const repository = join(directory, "packages");
   const { definition, stanzas } = writeRepository(ctx, node.packages, "kmips", repository);
   const tools = join(directory, "tools");
@@ -129,7 +149,13 @@ async function addPackages(
   if (result.code !== 0) throw dpkgFailure(what, result, isEmulated);
   if (isEmulated) refuseCrash(what, result);
   checkInstalled(root, stanzas, false);
-  return isEmulated ? Number(EMULATED_LINE.exec(result.stdout)?.[1] ?? 0) : 0;
+  const asked = new Set(definition.names.map((name) => name.replace(/=.*/, "")));
+  return {
+    emulatedMs: isEmulated ? Number(EMULATED_LINE.exec(result.stdout)?.[1] ?? 0) : 0,
+    versions: stanzas
+      .filter(({ name }) => asked.has(name))
+      .map(({ name, version }) => `${name}=${version}`),
+  };
 }
 
 function writeTools(directory: string, configuration: string): void {

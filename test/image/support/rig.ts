@@ -10,18 +10,10 @@ import {
   type Store,
 } from "../../../cache/index.js";
 import { assembleImage, type ImageInputs } from "../../../src/image/index.js";
-import type { ImageConfig, ImageDefinition, ImageFile } from "../../../src/model/node.js";
+import { NO_CONFIG } from "../../../src/model/no-config.js";
+import type { ImageDefinition, ImageFile } from "../../../src/model/node.js";
 import { platformOf } from "../../../src/model/platform.js";
 import { MemoryLocker } from "../../cache/support/memory-locker.js";
-
-export const EMPTY_CONFIG: ImageConfig = {
-  entrypoint: [],
-  cmd: [],
-  env: {},
-  labels: {},
-  ports: [],
-  volumes: [],
-};
 
 /** A definition for linux/mips64le from scratch. */
 export function image(parts: Partial<ImageDefinition> = {}): ImageDefinition {
@@ -30,7 +22,7 @@ export function image(parts: Partial<ImageDefinition> = {}): ImageDefinition {
     files: [],
     directories: [],
     users: [],
-    config: EMPTY_CONFIG,
+    config: NO_CONFIG,
     reference: "x:latest",
     platform: platformOf("mips64le"),
     epoch: 0,
