@@ -150,14 +150,16 @@ export class Emulation {
     this.#log("starting the builder, which is built first where it is not yet: minutes …");
     await laboratory.startBuilder();
     this.#log("fetching what the images are made of, and making Debian's base …");
-    const base = [BASE, "toolchain.go", "toolchain.cc", "source.kubernetes"];
+    // With its text agnhost's Dockerfile tells what it needs.
+    const texts = ["source.kubernetes", `${AGNHOST}/dockerfile`];
+    const base = [BASE, "toolchain.go", "toolchain.cc", ...texts];
     const events = await laboratory.build(PROJECT, base, "--progress", "json");
     this.#emulatedForBase = ownBuild(events).emulated;
     const all = await laboratory.needs(PROJECT, [...COMPILED, ...PACKAGES, AGNHOST]);
-    const fetched = all.filter((address) => /\/(?:modules|packages)$/.test(address));
+    const fetched = all.filter((address) => /[/:](?:modules|packages)$/.test(address));
     await laboratory.build(PROJECT, fetched);
     this.#log("making what Dockerfiles stand on: an archive, Go and gcc for the platform …");
-    await this.#peer.prepare(fetched.filter((address) => address.endsWith("/packages")));
+    await this.#peer.prepare(fetched.filter((address) => address.endsWith("packages")));
   }
 
   #kubernetes(store: Store): Digest {

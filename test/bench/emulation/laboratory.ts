@@ -109,11 +109,12 @@ export class Laboratory {
     return this.run([this.#kmips, "build", ...where, "--builder", BUILDER, ...options, ...nodes]);
   }
 
-  /** The addresses of a project's nodes and of everything they need, in no particular order. */
+  /** The addresses of nodes and of everything they need, as far as that is known. */
   async needs(project: string, nodes: readonly string[]): Promise<string[]> {
     const where = ["-C", this.path(project), "--store", this.store];
-    const { stdout } = await this.run([this.#kmips, "query", ...where, "--deps", ...nodes]);
-    return stdout.split("\n").filter((line) => line !== "");
+    const { stdout } = await this.run([this.#kmips, "plan", ...where, "--json", ...nodes]);
+    const plan = JSON.parse(stdout) as { readonly nodes: readonly { readonly address: string }[] };
+    return plan.nodes.map(({ address }) => address);
   }
 
   get #kmips(): string {

@@ -176,12 +176,16 @@ async function writeArchive(
   });
   for (const { suite, component, list } of lists) {
     const path = join(directory, "dists", suite, list);
+    const row = (end: string): string => {
+      const bytes = readFileSync(`${path}${end}`);
+      return ` ${hexOf(digestOf(bytes))} ${String(bytes.length)} ${list}${end}`;
+    };
+    const rows = [row("")];
     await laboratory.run(["xz", path]);
-    const bytes = readFileSync(`${path}.xz`);
-    const row = `${hexOf(digestOf(bytes))} ${String(bytes.length)} ${list}.xz`;
+    rows.push(row(".xz"));
     const release = [
       `Suite: ${suite}\nCodename: ${suite}\nComponents: ${component}`,
-      `Architectures: mips64el\nDate: ${new Date().toUTCString()}\nSHA256:\n ${row}\n`,
+      `Architectures: mips64el\nDate: ${new Date().toUTCString()}\nSHA256:\n${rows.join("\n")}\n`,
     ];
     writeFileSync(join(directory, "dists", suite, "Release"), release.join("\n"));
   }
