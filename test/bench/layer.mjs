@@ -3,11 +3,10 @@
  * do it, against nothing but zlib: one stream, as Node offers it, from memory to nowhere. kmips may
  * use every processor; it does everything else besides.
  */
-import { build } from "esbuild";
 import { closeSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createGzip } from "node:zlib";
+import { loadBundle } from "./bundle.mjs";
 import { raceFunctions } from "./measure.mjs";
 
 const FILE_BYTES = 40_000_000;
@@ -21,16 +20,7 @@ export { MemoryLocker } from "./test/cache/support/memory-locker.ts";
 
 /** Times in ms of kmips (read, tar, sha256, store, read, verify, gzip, sha256, write) and of zlib. */
 export async function layerTimes(root, directory, level, runs) {
-  const bundle = join(directory, "image.cjs");
-  await build({
-    stdin: { contents: SOURCES, resolveDir: root, loader: "ts" },
-    outfile: bundle,
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    logLevel: "error",
-  });
-  const kmips = createRequire(import.meta.url)(bundle);
+  const kmips = await loadBundle(root, directory, "image", SOURCES);
   const program = join(directory, "program");
   const bytes = Buffer.alloc(FILE_BYTES);
   const source = openSync(process.execPath, "r");
