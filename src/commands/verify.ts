@@ -12,11 +12,19 @@ import { runnerOptions, type BuildRequest } from "./build.js";
 import { UsageError } from "./errors.js";
 import type { Workspace } from "./workspace.js";
 
-/** What a rebuild of each kind can differ by. Fetched things are pinned by digest already. */
+/**
+ * The kinds whose rebuild can differ. What is fetched is pinned by digest already; apt's choice of
+ * packages is not, and what it chose comes from the vault.
+ */
 const VERIFIED_KINDS: ReadonlySet<NodeKind> = new Set([
   "patch",
   "modules",
   "component",
+  "packages",
+  "base",
+  "install",
+  "run",
+  "dockerfile",
   "image",
   "index",
 ]);
