@@ -188,8 +188,9 @@ export function listImages(workspace: Workspace): ImageRow[] {
       digest: record === undefined ? undefined : topOutput(record)?.digest,
       sizeBytes: record === undefined ? 0 : layerBytes(record),
       tests: tests.length,
-      passed: tests.filter((test) => testedResult(workspace, test.address) === record?.result)
-        .length,
+      passed: tests.filter(
+        (test) => record !== undefined && testedResult(workspace, test.address) === record.result,
+      ).length,
     });
   }
   return rows;

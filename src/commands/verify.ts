@@ -12,11 +12,19 @@ import { runnerOptions, type BuildRequest } from "./build.js";
 import { UsageError } from "./errors.js";
 import type { Workspace } from "./workspace.js";
 
-/** What a rebuild of each kind can differ by. Fetched things are pinned by digest already. */
+/**
+ * The kinds whose rebuild can differ. What is fetched is pinned by digest already; apt's choice of
+ * packages is not, and what it chose comes from the vault.
+ */
 const VERIFIED_KINDS: ReadonlySet<NodeKind> = new Set([
   "patch",
   "modules",
   "component",
+  "packages",
+  "base",
+  "install",
+  "run",
+  "dockerfile",
   "image",
   "index",
 ]);
@@ -172,12 +180,13 @@ async function takeApart(
   };
 }
 
+/** A layer before what names it: an image's manifest differs whenever one of its layers does. */
 function firstDifferentOutput(
   before: readonly Output[],
   after: readonly Output[],
 ): readonly [string, Output | undefined, Output | undefined] {
   const rebuilt = new Map(after.map((output) => [output.name, output]));
-  for (const output of before) {
+  for (const output of [...before.filter(isLayer), ...before.filter((one) => !isLayer(one))]) {
     const other = rebuilt.get(output.name);
     if (other?.digest !== output.digest || other.executable !== output.executable)
       return [output.name, output, other];
@@ -185,6 +194,10 @@ function firstDifferentOutput(
   }
   const [extra] = rebuilt.values();
   return [extra?.name ?? "", undefined, extra];
+}
+
+function isLayer({ name }: Output): boolean {
+  return name.startsWith("layer/");
 }
 
 function firstDifferentByte(store: Store, a: Digest, b: Digest): number | undefined {
@@ -197,7 +210,7 @@ function firstDifferentByte(store: Store, a: Digest, b: Digest): number | undefi
 
 /** The first entry of a tree or layer that is not the same in both. */
 function differentEntry(store: Store, before: Output, after: Output): string | undefined {
-  if (before.name !== "tree" && !before.name.startsWith("layer/")) return undefined;
+  if (before.name !== "tree" && !isLayer(before)) return undefined;
   const rebuilt = new Map(
     store.listTree(after.digest).map((entry) => [entry.path, JSON.stringify(entry)]),
   );

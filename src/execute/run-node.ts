@@ -2,8 +2,6 @@
  * Runs one node: takes the lock of its key, dispatches to the executor of its kind, checks what
  * came out and stores the record. The only place where a result enters the action cache.
  */
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
 import {
   resultDigest,
   type ActionRecord,
@@ -35,6 +33,7 @@ import { runPatch } from "./actions/patch.js";
 import { runSource } from "./actions/source.js";
 import { runTest } from "./actions/test.js";
 import { runToolchain } from "./actions/toolchain.js";
+import { LogFile } from "./log-file.js";
 import { fetchedOutputs } from "./vault-items.js";
 import type { ActionContext, ActionOutcome, LockFacts, Perturbation } from "./context.js";
 
@@ -266,23 +265,4 @@ function readPrefix(store: Store, digest: Digest): Uint8Array {
   for (const chunk of store.readChunks(digest))
     return Buffer.from(chunk.subarray(0, ELF_HEADER_BYTES));
   return new Uint8Array();
-}
-
-/** The output of everything a node's run printed; opened at the first byte. */
-class LogFile {
-  readonly #path: string;
-  #fd: number | undefined;
-  constructor(path: string) {
-    this.#path = path;
-  }
-  write(chunk: string | Buffer): void {
-    if (this.#fd === undefined) {
-      mkdirSync(dirname(this.#path), { recursive: true });
-      this.#fd = openSync(this.#path, "w", 0o644);
-    }
-    writeSync(this.#fd, typeof chunk === "string" ? Buffer.from(chunk) : chunk);
-  }
-  close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-  }
 }

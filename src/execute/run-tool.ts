@@ -6,7 +6,7 @@
  */
 import { isAbsolute } from "node:path";
 import type { Tools } from "../host/index.js";
-import { NodeFailure } from "../model/failure.js";
+import { NodeFailure, resourceFailure } from "../model/failure.js";
 import type { ProcessResult } from "../model/ports.js";
 import type { ActionContext } from "./context.js";
 import { excerpt } from "./excerpt.js";
@@ -136,12 +136,7 @@ async function guarded(
   }
   const said = `${result.stdout}\n${result.stderr}`;
   if (result.code !== 0 && /No space left on device|Disk quota exceeded/.test(said)) {
-    throw new NodeFailure({
-      type: "resource",
-      errno: "ENOSPC",
-      path: ctx.store.root,
-      what: options.what,
-    });
+    throw resourceFailure("ENOSPC", ctx.store.root, options.what);
   }
   if (
     result.code !== 0 &&

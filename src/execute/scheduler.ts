@@ -16,7 +16,7 @@ import {
   type Digest,
 } from "../../cache/index.js";
 import type { BuildEvent, BuildReport, NodeOutcome } from "../model/event.js";
-import { NodeFailure } from "../model/failure.js";
+import { isFullDisk, NodeFailure, resourceFailure } from "../model/failure.js";
 import { InternalError } from "../model/invariant.js";
 import type { Address, NodeKind } from "../model/node.js";
 import {
@@ -324,19 +324,12 @@ function missingInput(planned: PlannedNode): NodeFailure {
 
 function toFailure(error: unknown): NodeFailure | undefined {
   if (error instanceof NodeFailure) return error;
-  if (error instanceof StorageError) {
-    return new NodeFailure({
-      type: "resource",
-      errno: error.errno,
-      path: error.path,
-      what: error.message,
-    });
-  }
+  if (error instanceof StorageError) return resourceFailure(error.errno, error.path, error.message);
   // Scratch files of executors do not go through the store.
   const errno = errnoOf(error);
-  if (errno === "ENOSPC" || errno === "EDQUOT") {
+  if (errno !== undefined && isFullDisk(errno)) {
     const { path, message } = error as NodeJS.ErrnoException;
-    return new NodeFailure({ type: "resource", errno, path: path ?? "", what: message });
+    return resourceFailure(errno, path ?? "", message);
   }
   return undefined;
 }

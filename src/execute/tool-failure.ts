@@ -1,6 +1,6 @@
 /** What it means for a node when one of the machine's tools cannot be used. */
 import { SpawnError, ToolMissingError, type Tools } from "../host/index.js";
-import { NodeFailure } from "../model/failure.js";
+import { NodeFailure, resourceFailure } from "../model/failure.js";
 
 /** What it means for a node when a tool cannot be started; other errors come back as they are. */
 export function asNodeFailure(error: unknown, tools: Tools, what: string): unknown {
@@ -14,7 +14,7 @@ export function asNodeFailure(error: unknown, tools: Tools, what: string): unkno
     });
   }
   if (error instanceof SpawnError) {
-    return new NodeFailure({ type: "resource", errno: error.errno, path: "", what });
+    return resourceFailure(error.errno, "", what);
   }
   return error;
 }

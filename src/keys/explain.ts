@@ -104,7 +104,7 @@ function describeChange(
     field,
     summary:
       follows === undefined
-        ? summarize(field, before, after, lines)
+        ? summarize(kind, field, before, after, lines)
         : `result of ${follows} changed`,
     lines: before?.type === "text" && after?.type === "text" ? [] : lines,
     ...(follows === undefined ? {} : { follows }),
@@ -161,6 +161,7 @@ function codeOf(
 }
 
 function summarize(
+  kind: NodeKind,
   field: string,
   before: FieldValue | undefined,
   after: FieldValue | undefined,
@@ -178,8 +179,10 @@ function summarize(
   if (after.type === "blob" && field !== "files")
     return `${label} +${added.length} -${removed.length}`;
   if (field === "files") return summarizeFiles(added, removed);
-  const shown = field === "names" ? NAMED_PACKAGES : 2;
-  return `${label}: ${lines.slice(0, shown).map(shorten).join(" ")}${lines.length > shown ? ` and ${lines.length - shown} more` : ""}`;
+  const ofPackages = kind === "packages" && field === "names";
+  const shown = ofPackages ? NAMED_PACKAGES : 2;
+  // The code says already what the names are of.
+  return `${ofPackages ? "" : `${label}: `}${lines.slice(0, shown).map(shorten).join(" ")}${lines.length > shown ? ` and ${lines.length - shown} more` : ""}`;
 }
 
 /** `main.go edited`, `a.go added and 3 more`: from listing lines `path mode digest`. */

@@ -87,3 +87,18 @@ export class NodeFailure extends Error {
     this.help = help;
   }
 }
+
+/** Whether the file system has no room left, or none for this user. */
+export function isFullDisk(errno: string | undefined): boolean {
+  return errno === "ENOSPC" || errno === "EDQUOT";
+}
+
+/** The failure of a node for which the machine had no room, files or processes left at `path`. */
+export function resourceFailure(errno: string, path: string, what: string): NodeFailure {
+  return new NodeFailure(
+    { type: "resource", errno, path, what },
+    isFullDisk(errno)
+      ? "free space there (kmips gc frees some of the store) and build again: what is done is kept"
+      : undefined,
+  );
+}

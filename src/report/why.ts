@@ -96,7 +96,7 @@ export function renderWhy(answer: WhyAnswer, paint: Paint): string {
   const own = first?.address === answer.address && answer.roots.length === 1;
   const headline = own
     ? `${name} would run: ${causeText(first.causes)}`
-    : `${name} would run${answer.state === "waits" ? " unless the results before it stay the same" : ""}: ${answer.roots.map((root) => `${printable(root.address)} ${causeText(root.causes)}`).join("; ")}`;
+    : `${name} would run${answer.state === "waits" ? " unless what it stands on comes out the same" : ""}; changed: ${answer.roots.map((root) => `${printable(root.address)} (${causeText(root.causes)})`).join(", ")}`;
   const lines = [headline];
   for (const root of answer.roots) {
     lines.push(`${paint.yellow("root cause")}  ${paint.bold(printable(root.address))}`);

@@ -276,6 +276,17 @@ describe("query, graph and images", () => {
     );
   });
 
+  it("show no test as passed of an image that was never built", async () => {
+    const other = new World({
+      "project.kmips": `kmips 1\nproject { name = "a", targets = [mips64le] }\nimage x { files { "/a" -> text("a") } test "runs" { cmd = ["/a"] } }\n`,
+    });
+    try {
+      expect(await other.output(["images"])).toMatch(/0 of 1 +not built/);
+    } finally {
+      await other.remove();
+    }
+  });
+
   it("show each image with its digest", async () => {
     const data = await world.build();
     const table = await world.output(["images"]);

@@ -160,7 +160,7 @@ describe("diffActions() of packages", () => {
       read,
       read,
     );
-    expect(change).toMatchObject({ code: "packages", summary: "names: -curl +wget" });
+    expect(change).toMatchObject({ code: "packages", summary: "-curl +wget" });
   });
 
   it("calls a moved index by its name", () => {

@@ -102,7 +102,7 @@ test("the plan and why name the packages that changed, and which names were aske
   // A name more: what it brings is known only once it is solved.
   const wanting = plan(["dig", "curl"]);
   const text = renderPlan(wanting, { paint, all: false });
-  expect(text).toContain("cause    image.x/packages  packages: names: +curl");
+  expect(text).toContain("cause    image.x/packages  packages: +curl");
   expect(text).toMatch(
     /follows {2}image\.x\/install {2}waits for image\.x\/packages {2}.*2\.0s emulated/,
   );

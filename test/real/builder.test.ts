@@ -11,8 +11,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openStore } from "../../cache/index.js";
 import { builderNodes, builderPrograms } from "../../src/commands/private-builder.js";
 import { DiskFileReader, binfmtState, FlockLocker, Tools } from "../../src/host/index.js";
+import type { BuilderPrograms } from "../../src/execute/index.js";
 import { EXIT } from "../../src/model/exit-code.js";
 import { platformOf } from "../../src/model/platform.js";
+import { usualStoreRoot } from "../../src/plan/locations.js";
 import { digestsOf, KMIPS, mountsOf, output, start, World, type Running } from "../e2e/support.js";
 import { RECIPES } from "../support/shipped.js";
 import { sharedStore } from "./support.js";
@@ -38,6 +40,12 @@ int main(int argc, char **argv) {
     symlink("stamp", "/etc/name");
     unlink("/etc/old");
     printf("stamped %s\\n", argv[2]);
+    return 0;
+  }
+  if (!strcmp(what, "random")) {
+    FILE *from = fopen("/dev/urandom", "r"), *to = fopen("/etc/id", "w");
+    for (int i = 0; i < 16; i++) fprintf(to, "%02x", fgetc(from));
+    fclose(to);
     return 0;
   }
   if (!strcmp(what, "sleep")) { puts("sleeping"); fflush(stdout); sleep(atoi(argv[2])); return 0; }
@@ -77,7 +85,25 @@ image top {
 const STAMP = `env = { REL = "a \\"b\\" 'c' <<x" }, cmd = ["/step", "stamp", "w <<EOF"]`;
 
 let world: World;
+/** The private builder's programs, as every store finds them. */
+async function programs(): Promise<BuilderPrograms | undefined> {
+  const locker = new FlockLocker(tools.require("flock"), tools.require("cat"));
+  const opened = await openStore(store, { locker });
+  try {
+    const environment = {
+      ...{ root: RECIPES, entry: [], storePath: store, shipped: RECIPES },
+      ...{ usualStorePath: usualStoreRoot(env), reader: new DiskFileReader(), variables: {} },
+      ...{ version: "test", durable: false },
+    };
+    return await builderPrograms({ environment: environment as never, store: opened, tools });
+  } finally {
+    await opened.close();
+  }
+}
+
+// ./check has set it up before; who runs this file alone may not have.
 beforeAll(async () => {
+  if ((await programs()) !== undefined) return;
   await output([KMIPS, "build", "-C", join(RECIPES, "builder"), ...builderNodes(tools.hostArch)], {
     env: { KMIPS_STORE: store, KMIPS_PROGRESS: "plain" },
   });
@@ -154,6 +180,22 @@ describe("a RUN step on the private builder", () => {
     expect(again.code, again.stderr).toBe(EXIT.ok);
     expect(again.stderr).not.toContain("not reproducible");
     expect(again.stderr).toMatch(/built {2}image\.top\/run:step .*native, \S+ emulated/);
+    await expectNothingLeft();
+  });
+
+  it("is verified: the file that came out otherwise is named, and why", async () => {
+    world.write(project(STAMP));
+    await world.build();
+    const verified = ["verify", "image.top/run:step"];
+    expect(await world.output(verified)).toMatch(/^\d+ nodes rebuilt elsewhere, every digest/);
+    world.write(project(`cmd = ["/step", "random"]`));
+    await world.build();
+    const { code, stdout, stderr } = await world.kmips(verified);
+    expect(code, stderr).toBe(EXIT.mismatch);
+    expect(stdout).toMatch(
+      /^image\.top\/run:step is not reproducible: output "layer\/1", entry "etc\/id" differs/,
+    );
+    expect(stdout).toContain("cause   random-or-time: ");
     await expectNothingLeft();
   });
 
@@ -276,20 +318,12 @@ describe.skipIf(getuid?.() !== 0)("a builder of the user's", () => {
   });
 
   async function copyPrograms(directory: string): Promise<void> {
+    const found = await programs();
     const locker = new FlockLocker(tools.require("flock"), tools.require("cat"));
     const opened = await openStore(store, { locker });
     try {
-      const environment = {
-        ...{ root: RECIPES, entry: [], storePath: store, usualStorePath: store, shipped: RECIPES },
-        ...{ reader: new DiskFileReader(), variables: {}, version: "test", durable: false },
-      };
-      const programs = await builderPrograms({
-        environment: environment as never,
-        store: opened,
-        tools,
-      });
       for (const name of ["buildkitd", "buildx"] as const) {
-        opened.copyTo(programs![name], join(directory, name), 0o755);
+        opened.copyTo(found![name], join(directory, name), 0o755);
         chmodSync(join(directory, name), 0o755);
       }
     } finally {
@@ -342,7 +376,10 @@ describe("doctor", () => {
 
   it("names the one command that fixes each gap", async () => {
     world.write(project(STAMP));
-    const { code, stdout } = await world.kmips(["doctor"], { store: join(world.root, "empty") });
+    const { code, stdout } = await world.kmips(["doctor"], {
+      store: join(world.root, "empty"),
+      env: { HOME: world.root, XDG_CACHE_HOME: undefined },
+    });
     expect(code).toBe(EXIT.environment);
     expect(stdout).toMatch(/^MISSING +buildkitd +not built yet$/m);
     expect(stdout).toMatch(/^fix buildkitd: kmips setup$/m);

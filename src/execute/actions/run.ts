@@ -13,7 +13,7 @@ import {
   storeChanges,
   type StoredImage,
 } from "../../image/index.js";
-import { NodeFailure } from "../../model/failure.js";
+import { NodeFailure, resourceFailure } from "../../model/failure.js";
 import type { RunDefinition } from "../../model/node.js";
 import { platformName } from "../../model/platform.js";
 import type { ProcessResult } from "../../model/ports.js";
@@ -142,7 +142,8 @@ function stepFailure(
 ): NodeFailure {
   const { stepError, stepExit, otherText } = progress;
   const said = `${output}\n${otherText}`;
-  if (client.isPrivate && /no space left on device/i.test(said)) return noSpace(ctx);
+  if (client.isPrivate && /no space left on device/i.test(said))
+    return resourceFailure("ENOSPC", ctx.store.root, `run step ${ctx.address}`);
   if (stepError === undefined) {
     return builderFailure(client, `failed: ${exitText(result)}`, otherText);
   }
@@ -186,15 +187,6 @@ function crashFailure(
 
 function whatRuns({ argv }: RunDefinition): string {
   return `running ${JSON.stringify(argv[0] ?? "")}`;
-}
-
-function noSpace(ctx: ActionContext): NodeFailure {
-  return new NodeFailure({
-    type: "resource",
-    errno: "ENOSPC",
-    path: ctx.store.root,
-    what: `run step ${ctx.address}`,
-  });
 }
 
 function builderFailure(client: BuildxClient, why: string, said: string): NodeFailure {
