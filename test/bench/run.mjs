@@ -9,6 +9,10 @@
  * Needs `npm run build`, ninja, GNU time and git, all of which ./check sets up. Asks nobody on the
  * network but for the recipes' sources, when they are not built yet, and for turbo, which npm
  * installs into a temporary directory.
+ *
+ * The cases `--only emulation:` compare with buildx on the builder that `kmips setup` makes, and
+ * need what `kmips doctor` checks. They fetch everything anew into a temporary store, and take about
+ * TODO minutes on two cores, most of them the peer's; the first time some 10 more for the builder.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
