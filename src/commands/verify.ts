@@ -6,6 +6,7 @@
  */
 import { type ActionRecord, type Digest, type Output, type Store } from "../../cache/index.js";
 import { produceRecord, type Perturbation, type RunnerOptions } from "../execute/index.js";
+import { readLayerEntries } from "../image/index.js";
 import type { Address, NodeKind } from "../model/node.js";
 import { planBuild, type PlannedNode } from "../plan/plan.js";
 import { runnerOptions, type BuildRequest } from "./build.js";
@@ -211,15 +212,22 @@ function firstDifferentByte(store: Store, a: Digest, b: Digest): number | undefi
 /** The first entry of a tree or layer that is not the same in both. */
 function differentEntry(store: Store, before: Output, after: Output): string | undefined {
   if (before.name !== "tree" && !isLayer(before)) return undefined;
-  const rebuilt = new Map(
-    store.listTree(after.digest).map((entry) => [entry.path, JSON.stringify(entry)]),
-  );
-  for (const entry of store.listTree(before.digest)) {
-    if (rebuilt.get(entry.path) !== JSON.stringify(entry)) return entry.path;
-    rebuilt.delete(entry.path);
+  const rebuilt = entriesOf(store, after);
+  for (const [path, text] of entriesOf(store, before)) {
+    if (rebuilt.get(path) !== text) return path;
+    rebuilt.delete(path);
   }
   const [extra] = rebuilt.keys();
   return extra;
+}
+
+/** Path → all that is to be compared of what is there, in the output's order. */
+function entriesOf(store: Store, output: Output): Map<string, string> {
+  // A layer is no tree: it may lack the directories that those below it have.
+  const entries = isLayer(output)
+    ? [...readLayerEntries(store, output.digest)]
+    : store.listTree(output.digest).map((entry) => [entry.path, entry] as const);
+  return new Map(entries.map(([path, entry]) => [path, JSON.stringify(entry)]));
 }
 
 /** What to do about each class of difference. */

@@ -23,6 +23,7 @@ export { assembleImage, assembleIndex, layeredImage, manifestOf } from "./image.
 export type { ImageInputs } from "./inputs.js";
 export { readImage, type ImageManifest, type StoredImage } from "./manifest.js";
 export {
+  readLayerEntries,
   rootChanges,
   snapshotRoot,
   storeChanges,

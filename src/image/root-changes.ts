@@ -170,10 +170,11 @@ export function applyEntries(
   }
 }
 
-function readLayerEntries(
+/** What one layer has at every path, whiteouts included, in its order; digests as `readRootEntries`. */
+export function readLayerEntries(
   store: Store,
   layer: Digest,
-  wants: (path: string) => boolean,
+  wants: (path: string) => boolean = () => true,
 ): Map<string, RootEntry> {
   const entries = new Map<string, RootEntry>();
   let open: { readonly path: string; readonly digest: DigestStream } | undefined;

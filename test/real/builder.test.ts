@@ -4,7 +4,7 @@
  */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { arch } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { env, execPath, getuid } from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -113,6 +113,9 @@ beforeEach(() => {
 });
 afterEach(() => world.remove());
 
+/** Below the root of its own file system the store's path may be shorter. */
+const STATES = `${basename(dirname(store))}/${basename(store)}/kmips/builder/`;
+
 /** Processes of the store's builders, by their command lines and mounts. */
 function daemons(): string[] {
   return readdirSync("/proc")
@@ -126,8 +129,7 @@ function daemons(): string[] {
         }
       };
       const isOne =
-        read("cmdline").includes(join(store, "kmips/tmp")) ||
-        read("mountinfo").includes("/kmips/builder/");
+        read("cmdline").includes(join(store, "kmips/tmp")) || read("mountinfo").includes(STATES);
       return isOne ? [`${pid} ${read("cmdline").replaceAll("\0", " ")}`] : [];
     });
 }
