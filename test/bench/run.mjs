@@ -12,7 +12,7 @@
  *
  * The cases `--only emulation:` compare with buildx on the builder that `kmips setup` makes, and
  * need what `kmips doctor` checks. They fetch everything anew into a temporary store, and take about
- * TODO minutes on two cores, most of them the peer's; the first time some 10 more for the builder.
+ * 20 minutes on two cores, most of them the peer's; the first time some 10 more for the builder.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

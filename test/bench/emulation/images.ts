@@ -13,12 +13,40 @@ import {
 export interface PeerImage {
   readonly name: string;
   readonly files: Readonly<Record<string, string>>;
+  /** Its program, which must be the one that kmips builds. */
+  readonly program?: SameProgram;
 }
 
-const GO_IMAGES: readonly GoImage[] = [
-  { program: "mounttest", directory: "test/images/mounttest", further: [] },
-  { program: "nnp", directory: "test/images/nonewprivs", further: withoutBase },
-  { program: "test-webserver", directory: "test/images/test-webserver", further: [] },
+export interface SameProgram {
+  /** In the image, relative to its root. */
+  readonly path: string;
+  readonly component: string;
+  readonly output: string;
+}
+
+const GO_IMAGES: readonly (GoImage & { readonly same: SameProgram })[] = [
+  {
+    program: "mounttest",
+    directory: "test/images/mounttest",
+    further: [],
+    same: { path: "mounttest", component: "component.mounttest", output: "mounttest" },
+  },
+  {
+    program: "nnp",
+    directory: "test/images/nonewprivs",
+    further: withoutBase,
+    same: { path: "usr/local/bin/nnp", component: "component.nonewprivs", output: "nnp" },
+  },
+  {
+    program: "test-webserver",
+    directory: "test/images/test-webserver",
+    further: [],
+    same: {
+      path: "test-webserver",
+      component: "component.test_webserver",
+      output: "test_webserver",
+    },
+  },
 ];
 /** The programs need no other module. */
 const GO_MOD = "module k8s.io/kubernetes\n\ngo 1.12\n";
@@ -28,14 +56,15 @@ export function compiledImages(store: Store, kubernetes: Digest): PeerImage[] {
   const read = (path: string): string => readSource(store, kubernetes, path);
   const paths = store.listTree(kubernetes).map(({ path }) => path);
   const go = GO_IMAGES.map((image): PeerImage => {
-    const { program, directory } = image;
+    const { program, directory, same } = image;
     const sources = paths.filter(
       (path) =>
         path.startsWith(`${directory}/`) && /^[^/]+\.go$/.test(path.slice(directory.length + 1)),
     );
     const dockerfile = goDockerfile(read(`${directory}/Dockerfile`), image);
     const files = Object.fromEntries(sources.map((path) => [path, read(path)]));
-    return { name: program, files: { ...files, "go.mod": GO_MOD, Dockerfile: dockerfile } };
+    const context = { ...files, "go.mod": GO_MOD, Dockerfile: dockerfile };
+    return { name: program, files: context, program: same };
   });
   const dockerfile = pauseDockerfile(read("build/pause/Dockerfile"));
   const pause = { "pause.c": read("build/pause/pause.c"), Dockerfile: dockerfile };

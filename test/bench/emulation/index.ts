@@ -102,7 +102,21 @@ export class Emulation {
       compiledImages(store, this.#kubernetes(store)),
     );
     const compiled = await this.#measurePair("Go and C", COMPILED, images);
+    await this.#requireSamePrograms(images);
     return { compiled, packages: await this.#measurePair("packages", PACKAGES, packageImages()) };
+  }
+
+  /** Times of different work would mean nothing. @throws Error for a program that differs */
+  async #requireSamePrograms(images: readonly PeerImage[]): Promise<void> {
+    for (const image of images) {
+      if (image.program === undefined) continue;
+      const { path, component, output } = image.program;
+      const [own, peer] = [
+        await this.#laboratory.withStore((store) => this.#output(store, component, output)),
+        await this.#peer.fileDigest(image, path),
+      ];
+      if (own !== peer) throw new Error(`${component} is ${own}, by its Dockerfile ${peer}`);
+    }
   }
 
   async #measureAgnhost(): Promise<Pair> {

@@ -126,6 +126,21 @@ export class Peer {
     ]);
   }
 
+  /** The digest of a file of a built image. */
+  async fileDigest({ name }: PeerImage, path: string): Promise<Digest> {
+    const layout = this.#laboratory.path(`images/${name}`);
+    const read = <T>(file: string): T => JSON.parse(readFileSync(join(layout, file), "utf8")) as T;
+    const blob = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
+    const [top] = read<{ manifests: { digest: Digest }[] }>("index.json").manifests;
+    if (top === undefined) throw new Error(`${name} was not exported`);
+    const root = this.#laboratory.path(`roots/${name}`);
+    mkdirSync(root, { recursive: true });
+    for (const { digest } of read<{ layers: { digest: Digest }[] }>(blob(top.digest)).layers) {
+      await this.#laboratory.run(["tar", "-xf", join(layout, blob(digest)), "-C", root]);
+    }
+    return digestOf(readFileSync(join(root, path)));
+  }
+
   /** Uncompressed, as kmips keeps layers. */
   #output({ name }: PeerImage): string {
     return `type=oci,tar=false,compression=uncompressed,dest=${this.#laboratory.path(`images/${name}`)}`;
