@@ -95,7 +95,7 @@ export async function runDiff(
 
 export async function runCheck(globals: GlobalOptions): Promise<ExitCode> {
   const streams = makeStreams(globals);
-  const project = await checkedProject(globals, streams);
+  const project = await knownProject(globals, streams);
   if (globals.json === true) {
     streams.out(
       `${JSON.stringify({ diagnostics: diagnosticsAsData(project.diagnostics), nodes: project.graph.nodes.size, unknown: project.unknown })}\n`,
@@ -114,8 +114,8 @@ export async function runCheck(globals: GlobalOptions): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-/** The project, checked with what earlier builds found out where that matters. */
-async function checkedProject(globals: GlobalOptions, streams: Streams): Promise<Project> {
+/** The project with what earlier builds found out, where that matters. */
+async function knownProject(globals: GlobalOptions, streams: Streams): Promise<Project> {
   const project = openProject(makeEnvironment(globals, () => undefined));
   if (project.unknown.length === 0) return project;
   const workspace = await openFor(globals, undefined, streams);
@@ -187,7 +187,7 @@ export async function runQuery(
   flags: QueryFlags,
 ): Promise<ExitCode> {
   const streams = makeStreams(globals);
-  const { graph } = openProject(makeEnvironment(globals, () => undefined));
+  const { graph } = await knownProject(globals, streams);
   const relation =
     flags.deps === true ? "dependencies" : flags.rdeps === true ? "dependents" : "self";
   const addresses = query(graph, { selection: looked(graph, patterns), relation });
@@ -212,7 +212,7 @@ export async function runGraph(
   flags: GraphFlags,
 ): Promise<ExitCode> {
   const streams = makeStreams(globals);
-  const { graph } = openProject(makeEnvironment(globals, () => undefined));
+  const { graph } = await knownProject(globals, streams);
   streams.out(graphText(graph, looked(graph, patterns), flags.format));
   return EXIT.ok;
 }
