@@ -267,7 +267,7 @@ class Scheduler {
   }
 
   #fail(address: Address, error: unknown): void {
-    const failure = toFailure(error);
+    const failure = toFailure(error, this.#options.store.root);
     if (failure === undefined) {
       this.#bug ??= error instanceof Error ? error : new InternalError(String(error));
       this.#stopped = true;
@@ -322,14 +322,15 @@ function missingInput(planned: PlannedNode): NodeFailure {
   );
 }
 
-function toFailure(error: unknown): NodeFailure | undefined {
+/** What a runner threw, as a failure of its node; `storeRoot` is where its scratch files lie. */
+function toFailure(error: unknown, storeRoot: string): NodeFailure | undefined {
   if (error instanceof NodeFailure) return error;
   if (error instanceof StorageError) return resourceFailure(error.errno, error.path, error.message);
   // Scratch files of executors do not go through the store.
   const errno = errnoOf(error);
   if (errno !== undefined && isFullDisk(errno)) {
     const { path, message } = error as NodeJS.ErrnoException;
-    return resourceFailure(errno, path ?? "", message);
+    return resourceFailure(errno, path ?? storeRoot, message);
   }
   return undefined;
 }
