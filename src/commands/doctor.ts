@@ -10,7 +10,7 @@ import type { NodeDefinition } from "../model/node.js";
 import { platformName, platformSpellings, type Platform } from "../model/platform.js";
 import type { Check } from "./check.js";
 import { runLiveProgram } from "./live-program.js";
-import { builderPrograms } from "./private-builder.js";
+import { hasBuilder } from "./private-builder.js";
 import type { Environment } from "./workspace.js";
 
 /** What a project asks of the machine. */
@@ -162,15 +162,14 @@ async function checkBuilder(options: DiagnoseOptions): Promise<Check[]> {
   }
   if (own !== undefined)
     return [{ name, ok: true, detail: `buildx builder "${own.name}" (${own.driver})` }];
-  const built =
-    store === undefined ? undefined : await builderPrograms({ environment, store, tools });
+  const built = store !== undefined && (await hasBuilder({ environment, store, tools }));
   const checks = [checkTool(tools, "runc")];
   if (userInfo().uid !== 0) checks.push(checkTool(tools, "newuidmap"));
   checks.push(
     ...["buildkitd", "buildx"].map((program) =>
-      built === undefined
-        ? { name: program, ok: false, detail: "not built yet", fix: "kmips setup" }
-        : { name: program, ok: true, detail: "private, in the store" },
+      built
+        ? { name: program, ok: true, detail: "private, in the store" }
+        : { name: program, ok: false, detail: "not built yet", fix: "kmips setup" },
     ),
   );
   return checks;

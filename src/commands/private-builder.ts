@@ -29,10 +29,25 @@ export function builderNodes(hostArch: string): Address[] {
  * The programs that the last setup built, as blobs of the store; undefined when there are none, or
  * not any more. What setup built into the user's own store serves every other store too.
  */
-export async function builderPrograms(
-  workspace: Pick<Workspace, "environment" | "store" | "tools">,
+export function builderPrograms(workspace: BuilderHome): Promise<BuilderPrograms | undefined> {
+  return locatePrograms(workspace, ({ buildkitd, buildx }, from) => {
+    for (const digest of [buildkitd, buildx]) copyBlob(from, workspace.store, digest);
+  });
+}
+
+/** Whether setup built the programs into the store or the user's own; copies nothing. */
+export async function hasBuilder(workspace: BuilderHome): Promise<boolean> {
+  return (await locatePrograms(workspace, () => undefined)) !== undefined;
+}
+
+type BuilderHome = Pick<Workspace, "environment" | "store" | "tools">;
+
+/** The programs; `take` gets those that are in the user's own store alone, while it is open. */
+async function locatePrograms(
+  workspace: BuilderHome,
+  take: (programs: BuilderPrograms, from: Store) => void,
 ): Promise<BuilderPrograms | undefined> {
-  const { environment, store, tools } = workspace;
+  const { environment, tools } = workspace;
   const { storePath, usualStorePath } = environment;
   const built = programsIn(storePath, workspace);
   if (built !== undefined || usualStorePath === storePath || !existsSync(usualStorePath))
@@ -40,8 +55,7 @@ export async function builderPrograms(
   const usual = await openStoreOf({ ...environment, storePath: usualStorePath }, tools, true);
   try {
     const found = programsIn(usualStorePath, { ...workspace, store: usual });
-    if (found === undefined) return undefined;
-    for (const digest of [found.buildkitd, found.buildx]) copyBlob(usual, store, digest);
+    if (found !== undefined) take(found, usual);
     return found;
   } finally {
     await usual.close();
@@ -62,7 +76,7 @@ function copyBlob(from: Store, to: Store, digest: Digest): void {
 
 function programsIn(
   storePath: string,
-  { environment, store, tools }: Pick<Workspace, "environment" | "store" | "tools">,
+  { environment, store, tools }: BuilderHome,
 ): BuilderPrograms | undefined {
   const { root } = builderEnvironment(environment);
   const history = History.open(join(projectDirectory(storePath, root), "history"));
