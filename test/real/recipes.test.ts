@@ -6,6 +6,8 @@
  * everything); KMIPS_VERIFY_ALL makes `kmips verify` take every image.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { env } from "node:process";
 import { EXIT } from "../../src/model/exit-code.js";
 import type { World } from "../e2e/support.js";
@@ -44,7 +46,7 @@ describe("the first build", () => {
       console.warn("KMIPS_TEST_STORE was not empty: what this build executed is not checked");
       return;
     }
-    expect(data.executed).toBe(data.nodes);
+    expect(data.executed).toBeGreaterThanOrEqual(keysIn(world));
     const nodes = await world.json<NodeRow[]>(["query"]);
     const tests = nodes.filter(({ kind }) => kind === "test");
     expect(tests.length).toBeGreaterThanOrEqual(REFERENCES.length);
@@ -176,7 +178,7 @@ describe("another empty store in another place, with another umask, time zone an
       const data = await elsewhere.json<BuildData>(["build", ...selection], {
         env: { TZ: "Asia/Kathmandu", LANG: "tr_TR.UTF-8", LC_ALL: "tr_TR.UTF-8" },
       });
-      expect(data.executed).toBe(data.nodes);
+      expect(data.executed).toBeGreaterThanOrEqual(keysIn(elsewhere));
       const rebuilt = digestsOf(data);
       if (selection.length === 0) expect(rebuilt).toEqual(digests);
       else expect(digests).toMatchObject(rebuilt);
@@ -196,6 +198,12 @@ describe("kmips verify", () => {
     for (const name of selection) expect(stderr).toContain(` built  image.${name}  `);
   });
 });
+
+/** How many keys have a result: nodes of one key, as the two tags of nginx have, run only once. */
+function keysIn({ store }: World): number {
+  const records = readdirSync(join(store, "kmips/actions"), { recursive: true });
+  return records.filter((name) => /\/[0-9a-f]{64}$/.test(name as string)).length;
+}
 
 /** Addresses that ran, sorted. */
 function startedIn(stderr: string): string[] {
