@@ -2,13 +2,31 @@
  * What every kind of declaration may contain: one table for checking, did-you-mean, defaults, the
  * reference and completion.
  */
-import { C, DIRECTORY, GO, GOMOD, MATRIX, PATCHES, TEST, USER, WHEN } from "./schema-blocks.js";
+import {
+  C,
+  DIRECTORY,
+  GENERATE,
+  GO,
+  GOMOD,
+  MATRIX,
+  PATCHES,
+  TEST,
+  USER,
+  WHEN,
+} from "./schema-blocks.js";
 import { BASE, IMAGE_BLOCKS, INSTALL, PACKAGES } from "./schema-debian.js";
 import { DOCKERFILE, REWRITE } from "./schema-dockerfile.js";
 import { attribute, type BodySchema, type KindSchema } from "./schema-types.js";
 import { describeType, list, map, names, ref, str, union } from "./types.js";
 
-export const SOURCE_ORIGINS = ["go_module", "git", "archive", "directory", "files"] as const;
+export const SOURCE_ORIGINS = [
+  "go_module",
+  "git",
+  "archive",
+  "directory",
+  "files",
+  "from",
+] as const;
 
 const SCHEMAS: readonly KindSchema[] = [
   {
@@ -74,8 +92,12 @@ const SCHEMAS: readonly KindSchema[] = [
         fallback: '"."',
         goesWith: ["files"],
       }),
+      attribute("from", ref("source"), "Another source, which this one changes."),
+      attribute("toolchain", ref("toolchain"), "The Go toolchain of `gomod` and `generate`.", {
+        goesWith: ["from"],
+      }),
     ],
-    blocks: [MATRIX],
+    blocks: [MATRIX, PATCHES, GOMOD, GENERATE],
   },
   {
     kind: "toolchain",
