@@ -56,7 +56,7 @@ export const ANALYSIS_CODES = {
   KM0308: "A node for one platform is used in a node for another",
   KM0309: "Nodes that need each other",
   KM0310: "Two images with the same name and tag",
-  KM0311: "An image name or tag that registries refuse",
+  KM0311: "An image name, tag or registry that registries refuse",
   KM0312: "An index with two images for one platform",
   KM0313: "A graph with too many nodes",
   KM0320: "An imported recipe that is not there",

@@ -470,6 +470,14 @@ component d { source = source.s, go { toolchain = toolchain.cc, packages = { d =
     help: /tag =/,
   },
   {
+    code: "KM0311",
+    name: "a registry with a scheme",
+    recipe: image('registry = "https://k8s.gcr.io"'),
+    at: '"https://k8s.gcr.io"',
+    message: /not a registry/,
+    help: /without a scheme/,
+  },
+  {
     code: "KM0312",
     name: "two images for one platform in an index",
     recipe: "image a { }\nimage b { }\nindex x { images = [image.a, image.b] }",
