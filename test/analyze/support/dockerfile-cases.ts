@@ -200,7 +200,14 @@ export const DOCKERFILE_CASES: readonly DockerfileCase[] = [
     /packages of apk are called: curl/,
     /apk = packages\.NAME/,
   ),
-  instructionCase("KM0362", "another package manager", "RUN zypper install -y a", "", /"zypper"/, /drop/),
+  instructionCase(
+    "KM0362",
+    "another package manager",
+    "RUN zypper install -y a",
+    "",
+    /"zypper"/,
+    /drop/,
+  ),
   instructionCase(
     "KM0362",
     "another package manager with a rule of its own",
