@@ -9,6 +9,7 @@ import {
   GO,
   GOMOD,
   MATRIX,
+  OPTIONS,
   PATCHES,
   TEST,
   USER,
@@ -41,7 +42,7 @@ const SCHEMAS: readonly KindSchema[] = [
         fallback: "1970-01-01T00:00:00Z",
       }),
     ],
-    blocks: [],
+    blocks: [OPTIONS],
   },
   {
     kind: "target",
