@@ -269,14 +269,17 @@ function emitGenerators(
     for (const [cell, { generators, tools }] of plans) {
       const generator = generators.find((candidate) => candidate.name === name);
       if (generator === undefined || tools === undefined) continue;
-      const { name: _, at, ...own } = generator;
-      places.set(cell, at);
+      const { package: program, args, packages, outputs } = generator;
+      places.set(cell, generator.at);
       definitions.set(cell, {
         kind: "generate",
         source: trees.get(cell) as Address,
         modules: modules.get(cell) as Address,
         toolchain: tools.toolchain.address,
-        ...own,
+        package: program,
+        args,
+        ...(packages !== undefined && { packages }),
+        outputs,
       });
     }
     const addresses = derivedAddresses(set, `generate:${name}`, definitions);
