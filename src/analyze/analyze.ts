@@ -23,7 +23,7 @@ import { checkRules } from "./lower-dockerfile-rules.js";
 import { lowerBase } from "./lower-base.js";
 import { tableOf } from "./lower-packages.js";
 import { lowerImage } from "./lower-image.js";
-import { lowerSource, lowerToolchain } from "./lower-source.js";
+import { lowerSource, lowerToolchain, lowerToolchainSource } from "./lower-source.js";
 import { lowerTests } from "./lower-test.js";
 import { readCell, type KnownResults, type Lowering } from "./lowering.js";
 import { cellsOf, unknownCells, type CellSet } from "./matrix.js";
@@ -230,16 +230,22 @@ function lowerAll(lowering: Lowering): void {
   checkReferences([...bases, ...images], indexes, session);
 }
 
-function lowerOrigin(set: CellSet, { session, emitter }: Lowering): void {
+function lowerOrigin(set: CellSet, lowering: Lowering): void {
   const { declared } = set;
   for (const cell of set.cells.values()) {
-    const reader = readCell(cell, set, session);
-    const definition = declared.kind === "toolchain" ? lowerToolchain(reader) : lowerSource(reader);
+    const reader = readCell(cell, set, lowering.session);
+    const needs = new Needs();
+    const definition =
+      declared.kind === "toolchain"
+        ? lowerToolchain(reader)
+        : reader.has("toolchain")
+          ? lowerToolchainSource(reader, needs, lowering)
+          : lowerSource(reader);
     if (definition === undefined) continue;
-    emitter.emit(
+    lowering.emitter.emit(
       cell.address,
       "kind" in definition ? definition : { kind: "source", origin: definition },
-      new Needs(),
+      needs,
       declared.at,
       declared.declaration.doc,
     );

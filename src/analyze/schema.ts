@@ -8,7 +8,14 @@ import { DOCKERFILE, REWRITE } from "./schema-dockerfile.js";
 import { attribute, type BodySchema, type KindSchema } from "./schema-types.js";
 import { describeType, list, map, names, ref, str, union } from "./types.js";
 
-export const SOURCE_ORIGINS = ["go_module", "git", "archive", "directory", "files"] as const;
+export const SOURCE_ORIGINS = [
+  "go_module",
+  "git",
+  "archive",
+  "directory",
+  "files",
+  "toolchain",
+] as const;
 
 const SCHEMAS: readonly KindSchema[] = [
   {
@@ -74,6 +81,7 @@ const SCHEMAS: readonly KindSchema[] = [
         fallback: '"."',
         goesWith: ["files"],
       }),
+      attribute("toolchain", ref("toolchain"), "A Go toolchain: the tree of its release."),
     ],
     blocks: [MATRIX],
   },
