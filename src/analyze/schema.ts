@@ -162,6 +162,12 @@ const SCHEMAS: readonly KindSchema[] = [
         "The nodes.",
         { required: true },
       ),
+      attribute(
+        "unwanted",
+        map(str),
+        "Images that are left out, as REGISTRY/NAME:TAG with `*` for any text, and why.",
+        { fallback: "{}" },
+      ),
     ],
     blocks: [],
   },

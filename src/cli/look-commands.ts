@@ -7,7 +7,6 @@ import {
   graphText,
   isExportable,
   keyDocument,
-  listImages,
   nodeLog,
   openProject,
   pushImage,
@@ -21,13 +20,7 @@ import {
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
-import {
-  diagnosticsAsData,
-  formatBytes,
-  printable,
-  renderDiagnostics,
-  renderTable,
-} from "../report/index.js";
+import { diagnosticsAsData, printable, renderDiagnostics } from "../report/index.js";
 import { openFor } from "./build-commands.js";
 import {
   abortOnSignals,
@@ -216,30 +209,6 @@ export async function runGraph(
   const { graph } = await knownProject(globals, streams);
   streams.out(graphText(graph, looked(graph, patterns), flags.format));
   return EXIT.ok;
-}
-
-export async function runImages(globals: GlobalOptions): Promise<ExitCode> {
-  return withWorkspace(globals, (workspace, streams) => {
-    const rows = listImages(workspace);
-    if (globals.json === true)
-      streams.out(`${JSON.stringify({ store: workspace.store.root, images: rows })}\n`);
-    else {
-      streams.out(
-        renderTable(
-          ["image", "platform", "size", "tests passed", "digest"],
-          rows.map((row) => [
-            row.reference,
-            row.platform,
-            formatBytes(row.sizeBytes),
-            row.tests === 0 ? "none" : `${row.passed} of ${row.tests}`,
-            row.digest ?? "not built",
-          ]),
-        ),
-      );
-      streams.err(`skopeo inspect oci:${workspace.store.root}:IMAGE reads one\n`);
-    }
-    return EXIT.ok;
-  });
 }
 
 export async function runLog(globals: GlobalOptions, pattern: string): Promise<ExitCode> {

@@ -17,6 +17,7 @@ import {
 import { completionScript, SHELLS, type Shell } from "./completion.js";
 import { VERSION, type GlobalOptions } from "./environment.js";
 import { runDoctor, runGc, type GcFlags } from "./house-commands.js";
+import { runImages, type ImagesFlags } from "./images-command.js";
 import { runSetup, type SetupFlags } from "./setup-command.js";
 import {
   runCheck,
@@ -24,7 +25,6 @@ import {
   runExport,
   runFmt,
   runGraph,
-  runImages,
   runKey,
   runLog,
   runPush,
@@ -204,10 +204,18 @@ export function makeProgram(exit: ExitSetter): Command {
 
   command(
     "images",
-    "the images of the project and what the store has of them",
-    ["kmips images", "skopeo inspect oci:STORE:etcd:3.3.15"],
+    "the images of the project and what the store has of them, or what the tests of a release want",
+    [
+      "kmips images",
+      "kmips images --for k8s.io/kubernetes@v1.16.2     # built, buildable, missing, not wanted",
+      "kmips images --for source.kubernetes --tests etcd",
+      "skopeo inspect oci:STORE:etcd:3.3.15",
+    ],
     false,
-  ).action(async () => exit(await runImages(globals())));
+  )
+    .option("--for <source>", "what this source's end-to-end tests use: MODULE@VERSION or a source")
+    .option("--tests [image]", "with --for: the tests that need each image, or this one")
+    .action(async (options: ImagesFlags) => exit(await runImages(globals(), options)));
 
   command("log <node>", "what the last run of a node printed", ["kmips log component.etcd"]).action(
     async (node: string) => exit(await runLog(globals(), node)),

@@ -104,9 +104,12 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
 }
 
 /** Plans and executes a selection; no report when `expectCached` stops it before anything ran. */
-async function execute(
+export async function execute(
   workspace: Workspace,
-  request: BuildRequest,
+  request: Pick<
+    BuildRequest,
+    "jobs" | "keepGoing" | "offline" | "expectCached" | "signal" | "onEvent" | "builders"
+  >,
   selection: readonly Address[],
   forced: ReadonlySet<Address>,
 ): Promise<{ readonly plan: Plan; readonly report: BuildReport | undefined }> {

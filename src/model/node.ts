@@ -446,4 +446,6 @@ export type TestStep = {
 export interface GroupDefinition {
   readonly kind: "group";
   readonly members: readonly Address[];
+  /** Images that are not wanted: pattern of REGISTRY/NAME:TAG with `*` for any text → why. */
+  readonly unwanted?: Readonly<Record<string, string>>;
 }
