@@ -2,7 +2,18 @@
  * What every kind of declaration may contain: one table for checking, did-you-mean, defaults, the
  * reference and completion.
  */
-import { C, DIRECTORY, GO, GOMOD, MATRIX, PATCHES, TEST, USER, WHEN } from "./schema-blocks.js";
+import {
+  C,
+  DIRECTORY,
+  GO,
+  GOMOD,
+  MATRIX,
+  OPTIONS,
+  PATCHES,
+  TEST,
+  USER,
+  WHEN,
+} from "./schema-blocks.js";
 import { BASE, IMAGE_BLOCKS, INSTALL, PACKAGES } from "./schema-debian.js";
 import { DOCKERFILE, REWRITE } from "./schema-dockerfile.js";
 import { attribute, type BodySchema, type KindSchema } from "./schema-types.js";
@@ -30,7 +41,7 @@ const SCHEMAS: readonly KindSchema[] = [
         fallback: "1970-01-01T00:00:00Z",
       }),
     ],
-    blocks: [],
+    blocks: [OPTIONS],
   },
   {
     kind: "target",
