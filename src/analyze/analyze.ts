@@ -25,7 +25,7 @@ import { checkRules } from "./lower-dockerfile-rules.js";
 import { lowerBase } from "./lower-base.js";
 import { tableOf } from "./lower-packages.js";
 import { lowerImage } from "./lower-image.js";
-import { lowerSource, lowerToolchain } from "./lower-source.js";
+import { lowerSource, lowerToolchain, lowerToolchainSource } from "./lower-source.js";
 import { lowerTests } from "./lower-test.js";
 import { readCell, type KnownResults, type Lowering } from "./lowering.js";
 import { cellsOf, unknownCells, type CellSet } from "./matrix.js";
@@ -246,23 +246,28 @@ function lowerAll(lowering: Lowering): void {
 }
 
 function lowerOrigin(set: CellSet, lowering: Lowering): void {
-  const { session, emitter } = lowering;
   const { declared } = set;
   if (declared.kind === "source" && set.body.attributes.has("from"))
     return lowerDerived(set, lowering);
   for (const cell of set.cells.values()) {
-    const reader = readCell(cell, set, session);
-    const definition = declared.kind === "toolchain" ? lowerToolchain(reader) : lowerSource(reader);
+    const reader = readCell(cell, set, lowering.session);
+    const needs = new Needs();
+    const definition =
+      declared.kind === "toolchain"
+        ? lowerToolchain(reader)
+        : reader.has("toolchain")
+          ? lowerToolchainSource(reader, needs, lowering)
+          : lowerSource(reader);
     for (const keyword of declared.kind === "toolchain" ? [] : DERIVING_BLOCKS)
       for (const block of reader.blocks(keyword))
-        session.findings.error("KM0205", block.at, `"${keyword}" only goes with "from"`, {
+        lowering.session.findings.error("KM0205", block.at, `"${keyword}" only goes with "from"`, {
           help: "declare another source with from, and put it there",
         });
     if (definition === undefined) continue;
-    emitter.emit(
+    lowering.emitter.emit(
       cell.address,
       "kind" in definition ? definition : { kind: "source", origin: definition },
-      new Needs(),
+      needs,
       declared.at,
       declared.declaration.doc,
     );

@@ -29,11 +29,18 @@ export interface CBuild extends Tools {
   readonly flags: readonly string[];
 }
 
-/** What a `go` block says; undefined after a reported fault. */
-export function lowerGo(fields: BodyReader, lowering: Lowering): GoBuild | undefined {
+/**
+ * What a `go` block says; undefined after a reported fault. `ofToolchain`: the source is a Go
+ * toolchain's own tree.
+ */
+export function lowerGo(
+  fields: BodyReader,
+  ofToolchain: boolean,
+  lowering: Lowering,
+): GoBuild | undefined {
   const tools = lowerTools(fields, "go", lowering);
-  const packages = readPackages(fields, "packages");
-  const tests = readPackages(fields, "tests");
+  const packages = readPackages(fields, "packages", ofToolchain);
+  const tests = readPackages(fields, "tests", ofToolchain);
   const ldflags = fields.texts("ldflags");
   const tags = fields.texts("tags");
   if (tools === undefined || packages === undefined || tests === undefined || fields.failed)
@@ -53,14 +60,15 @@ export function lowerC(fields: BodyReader, lowering: Lowering): CBuild | undefin
   return { language: "c", ...tools, programs, flags };
 }
 
-/** The `toolchain` of a body, which must be of the wanted type; undefined after a reported fault. */
+/** The toolchain that the attribute `name` of a body means, of the wanted type; undefined after a reported fault. */
 export function lowerTools(
   fields: BodyReader,
   wanted: "go" | "cc",
   lowering: Lowering,
+  name = "toolchain",
 ): Tools | undefined {
   const { session, sets } = lowering;
-  const reference = fields.reference("toolchain");
+  const reference = fields.reference(name);
   const toolchain = reference && resolveOne(reference, fields.cell, sets, session);
   if (reference === undefined || toolchain === undefined) return undefined;
   if (!isToolchain(toolchain, wanted, reference, lowering)) return undefined;
@@ -123,7 +131,8 @@ function isEmpty(fields: BodyReader, name: string, size: number): boolean {
   return true;
 }
 
-function isToolchain(
+/** Whether the cell of a toolchain has the tools that are wanted; reports that it has not. */
+export function isToolchain(
   cell: Cell,
   wanted: "go" | "cc",
   reference: ReferenceValue,
@@ -152,17 +161,22 @@ function isProgramName(name: string, value: Value, { session }: BodyReader): boo
   return false;
 }
 
-/** Program name → package path, of the `packages` or the `tests` of a `go` block. */
+/**
+ * Program name → package path, of the `packages` or the `tests` of a `go` block; a toolchain's own
+ * are `cmd/NAME`.
+ */
 function readPackages(
   fields: BodyReader,
   name: "packages" | "tests",
+  ofToolchain: boolean,
 ): Record<string, string> | undefined {
   const packages: [string, string][] = [];
   let failed = false;
   for (const [program, value] of fields.map(name)) {
     if (value.type !== "str") continue;
     if (!isProgramName(program, value, fields)) failed = true;
-    if (!isPackage(value.text, value.at, fields.session)) failed = true;
+    const isOwn = ofToolchain && /^cmd\/[a-z0-9]+$/.test(value.text);
+    if (!isOwn && !isPackage(value.text, value.at, fields.session)) failed = true;
     packages.push([program, value.text]);
   }
   return failed || fields.failed ? undefined : recordOf(packages);

@@ -93,10 +93,12 @@ function planCell(cell: Cell, set: CellSet, lowering: Lowering): Plan | undefine
   }
   const generators = readGenerators(reader);
   const needsTools = gomodBlock !== undefined || reader.blocks("generate").length > 0;
-  const tools = reader.has("toolchain") ? lowerTools(reader, "go", lowering) : undefined;
-  if (needsTools && !reader.has("toolchain")) {
-    session.findings.error("KM0203", set.declared.at, `${cell.address} has no "toolchain"`, {
-      help: 'add: toolchain = toolchain.go, for "gomod" and "generate"',
+  const tools = reader.has("go_toolchain")
+    ? lowerTools(reader, "go", lowering, "go_toolchain")
+    : undefined;
+  if (needsTools && !reader.has("go_toolchain")) {
+    session.findings.error("KM0203", set.declared.at, `${cell.address} has no "go_toolchain"`, {
+      help: 'add: go_toolchain = toolchain.go, for "gomod" and "generate"',
     });
     failed = true;
   }

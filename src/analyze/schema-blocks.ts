@@ -115,7 +115,7 @@ const STEP: BlockSchema = {
       fallback: "0",
       goesWith: ["cmd", "signal"],
     }),
-    attribute("http", str, "URL on the loopback interface."),
+    attribute("http", str, "URL on the loopback interface; certificates are not checked."),
     attribute("method", str, "Request method.", { fallback: '"GET"', goesWith: ["http"] }),
     attribute("body", str, "Body of the request.", { goesWith: ["http"] }),
     attribute("status", { t: "Int" }, "The wanted status.", {

@@ -26,6 +26,7 @@ export const SOURCE_ORIGINS = [
   "archive",
   "directory",
   "files",
+  "toolchain",
   "from",
 ] as const;
 
@@ -93,8 +94,9 @@ const SCHEMAS: readonly KindSchema[] = [
         fallback: '"."',
         goesWith: ["files"],
       }),
+      attribute("toolchain", ref("toolchain"), "A Go toolchain: the tree of its release."),
       attribute("from", ref("source"), "Another source, which this one changes."),
-      attribute("toolchain", ref("toolchain"), "The Go toolchain of `gomod` and `generate`.", {
+      attribute("go_toolchain", ref("toolchain"), "The Go toolchain of `gomod` and `generate`.", {
         goesWith: ["from"],
       }),
     ],

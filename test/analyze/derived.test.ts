@@ -12,7 +12,7 @@ const GENERATE = `generate "api" {
   args        = ["-i={packages}", "-o={gopath}"]
   outputs     = ["pkg/b.go", "pkg/a.go"]
 }`;
-const derived = (body: string, head = "from = source.s, toolchain = toolchain.go"): string =>
+const derived = (body: string, head = "from = source.s, go_toolchain = toolchain.go"): string =>
   `${HEAD}source d { ${head}\n${body} }\n`;
 const faults = (recipe: string): string[] => analyzeProject(recipe).diagnostics.map(print);
 
@@ -96,7 +96,7 @@ describe("a derived source's faults", () => {
     [
       "generators without a toolchain",
       derived(GENERATE, "from = source.s"),
-      'KM0203 project.kmips:4:8 source.d has no "toolchain" (add: toolchain = toolchain.go, for "gomod" and "generate")',
+      'KM0203 project.kmips:4:8 source.d has no "go_toolchain" (add: go_toolchain = toolchain.go, for "gomod" and "generate")',
     ],
     [
       "generators without another source",

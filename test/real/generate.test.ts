@@ -65,8 +65,8 @@ import "kmips:toolchain/go.kmips"
 project { name = "generated", targets = [mips64le] }
 source plain { directory = "app" }
 source app {
-  from      = source.plain
-  toolchain = toolchain.go
+  from         = source.plain
+  go_toolchain = toolchain.go
   generate "names" {
     package     = "./cmd/gen"
     packages_of = ["./a", "./b", "./c"]
@@ -119,6 +119,8 @@ describe("a generator", () => {
   it("runs again only for what it reads", async () => {
     world.write({ "app/main_test.go": "package main\n" });
     const { stdout } = await world.kmips(["plan", "app"]);
-    expect(stdout).toMatch(/cause {4}source\.plain +source\.files: app\/main_test\.go edited|main_test/);
+    expect(stdout).toMatch(
+      /cause {4}source\.plain +source\.files: app\/main_test\.go edited|main_test/,
+    );
   });
 });
