@@ -12,6 +12,7 @@ import {
   pushImage,
   query,
   RecipeErrors,
+  UsageError,
   selectNode,
   selectNodes,
   type Project,
@@ -22,6 +23,7 @@ import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { diagnosticsAsData, printable, renderDiagnostics } from "../report/index.js";
 import { openFor } from "./build-commands.js";
+import { runCheckRecorded } from "./recorded-commands.js";
 import {
   abortOnSignals,
   makeEnvironment,
@@ -86,7 +88,18 @@ export async function runDiff(
   });
 }
 
-export async function runCheck(globals: GlobalOptions): Promise<ExitCode> {
+export interface CheckFlags {
+  readonly recorded?: boolean;
+}
+
+export async function runCheck(
+  globals: GlobalOptions,
+  patterns: readonly string[],
+  flags: CheckFlags,
+): Promise<ExitCode> {
+  if (flags.recorded === true) return runCheckRecorded(globals, patterns);
+  if (patterns.length > 0)
+    throw new UsageError("check reads all recipes", "name nodes with --recorded only");
   const streams = makeStreams(globals);
   const project = await knownProject(globals, streams);
   if (globals.json === true) {
