@@ -4,6 +4,7 @@ export { ANALYSIS_CODES, type AnalysisCode } from "./codes.js";
 export { Findings } from "./findings.js";
 export { FUNCTION_NAMES } from "./functions.js";
 export type { KnownResults } from "./lowering.js";
+export type { Misfit, ProjectOption } from "./options.js";
 export { loadRecipes, type Loaded, type LoadOptions, type Unit } from "./load.js";
 export { withoutPlatform } from "./reference.js";
 export { describeSchema, schemaOf, type SchemaDescription } from "./schema.js";

@@ -50,7 +50,7 @@ import {
   imageLines,
   savedAnswer,
 } from "./output.js";
-import { compareWithRecords, rememberGroup } from "./recorded-commands.js";
+import { compareWithRecords, rememberGroup } from "./records.js";
 
 export interface BuildFlags {
   readonly jobs?: number;
@@ -124,8 +124,8 @@ function groupsOf(graph: BuildGraph): ReadonlySet<Address> {
 }
 
 function savedPlanTarget(workspace: Workspace, patterns: readonly string[]): SavedPlanTarget {
-  const { storePath, root } = workspace.environment;
-  const selection = selectionText(patterns);
+  const { storePath, root, overrides } = workspace.environment;
+  const selection = selectionText(patterns, overrides);
   return {
     path: planPath(storePath, root, selection),
     selection,

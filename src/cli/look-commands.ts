@@ -185,6 +185,7 @@ function looked(graph: BuildGraph, patterns: readonly string[]): Address[] {
 export interface QueryFlags {
   readonly deps?: boolean;
   readonly rdeps?: boolean;
+  readonly options?: boolean;
 }
 
 export async function runQuery(
@@ -193,6 +194,7 @@ export async function runQuery(
   flags: QueryFlags,
 ): Promise<ExitCode> {
   const streams = makeStreams(globals);
+  if (flags.options === true) return printOptions(globals, streams);
   const { graph } = await knownProject(globals, streams);
   const relation =
     flags.deps === true ? "dependencies" : flags.rdeps === true ? "dependents" : "self";
@@ -210,6 +212,25 @@ export async function runQuery(
     });
     streams.out(`${JSON.stringify(rows)}\n`);
   } else streams.out(addresses.map((address) => `${printable(address)}\n`).join(""));
+  return EXIT.ok;
+}
+
+/** `kmips query --options`: what `--set` takes, with the values that count. */
+function printOptions(globals: GlobalOptions, streams: Streams): ExitCode {
+  const { options } = openProject(makeEnvironment(globals, () => undefined));
+  if (globals.json === true) {
+    const rows = options.map(({ name, type, value, fallback, isSet, doc }) => ({
+      ...{ name, type, value, default: fallback, set: isSet, doc },
+    }));
+    streams.out(`${JSON.stringify(rows)}\n`);
+    return EXIT.ok;
+  }
+  for (const { name, type, value, fallback, isSet, doc } of options) {
+    const usual = isSet ? `, default ${fallback}` : "";
+    for (const line of doc?.split("\n") ?? []) streams.out(`## ${printable(line)}\n`);
+    streams.out(`${name} = ${printable(value)}  # ${type}${printable(usual)}\n`);
+  }
+  if (options.length === 0) streams.err("the project has no options\n");
   return EXIT.ok;
 }
 

@@ -66,6 +66,16 @@ export function makeProgram(exit: ExitSetter): Command {
       "the project: the nearest directory upwards with project.kmips",
     )
     .option("--store <dir>", "the store (env KMIPS_STORE; default $XDG_CACHE_HOME/kmips)")
+    .option(
+      "--set <name=value>",
+      "an option of the project in place of its default; may stand several times",
+      collect,
+    )
+    .option(
+      "--target <platforms>",
+      "build for these platforms, with commas between, in place of the project's",
+      collect,
+    )
     .option("--json", "print results as JSON")
     .option("--progress <mode>", "auto, tty, plain, json or quiet (env KMIPS_PROGRESS)")
     .option("--color <when>", "auto, always or never (env NO_COLOR, FORCE_COLOR, CLICOLOR)")
@@ -104,6 +114,7 @@ export function makeProgram(exit: ExitSetter): Command {
   command("build [nodes...]", "run what is invalidated, and its tests", [
     "kmips build                    # everything",
     "kmips build etcd 'test*'       # an image and what it needs",
+    "kmips build --set kubernetes=v1.16.3 --target riscv64",
     "kmips build --expect-cached    # exit 10 and say why if anything would run",
   ])
     .addOption(jobs)
@@ -193,9 +204,11 @@ export function makeProgram(exit: ExitSetter): Command {
     "kmips query 'image.*'",
     "kmips query etcd --deps",
     "kmips query source.kubernetes --rdeps",
+    "kmips query --options          # what --set takes",
   ])
     .option("--deps", "with everything they need")
     .option("--rdeps", "with everything that needs them")
+    .option("--options", "list the project's options and their values instead")
     .action(async (nodes: string[], options: QueryFlags) =>
       exit(await runQuery(globals(), nodes, options)),
     );
@@ -336,6 +349,11 @@ export function makeProgram(exit: ExitSetter): Command {
     process.stdout.write(completionScript(shell as Shell, program));
   });
   return program;
+}
+
+/** The values of an option that may stand several times. */
+function collect(value: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, value];
 }
 
 function wholeNumber(text: string): number {

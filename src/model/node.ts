@@ -75,6 +75,8 @@ export type SourceOrigin =
     }
   /** What the archive at `path` of another source's or patch's tree holds. */
   | { readonly type: "member"; readonly node: Address; readonly path: string }
+  /** All of a Go toolchain: its own programs and library are built like any other. */
+  | { readonly type: "toolchain"; readonly node: Address }
   /** Named files of this machine, by their paths relative to `base`, which they keep in the tree. */
   | { readonly type: "files"; readonly base: string; readonly paths: readonly string[] };
 
