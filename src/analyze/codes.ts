@@ -45,7 +45,7 @@ export const ANALYSIS_CODES = {
   KM0244: "Expansions nested too deeply",
   KM0245: "A parameter type that does not exist",
   KM0250: "An invalid matrix axis",
-  KM0251: "An `except` rule that can match nothing",
+  KM0251: "A rule of a matrix, in `except` or `optional`, that can match nothing",
   KM0252: "A matrix with too many cells",
   KM0301: "A name that is declared twice",
   KM0302: "A reference to something that is not declared",

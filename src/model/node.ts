@@ -22,6 +22,8 @@ export interface GraphNode {
   readonly at: Location;
   /** The `##` comment of the declaration. */
   readonly doc?: string;
+  /** Only its own name takes it: an optional cell, or what nothing but optional cells needs. */
+  readonly optional?: true;
 }
 
 export type NodeDefinition =
