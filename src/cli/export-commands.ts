@@ -48,10 +48,10 @@ export async function runExport(
 ): Promise<ExitCode> {
   return withWorkspace(globals, async (workspace, streams) => {
     const { format } = flags;
-    const set = exportSet(workspace, patterns, flags.prefix);
     if (format !== "archive" && format !== "layout")
-      return writeConfig(globals, workspace, streams, set, { ...flags, format });
+      return writeConfig(globals, workspace, streams, patterns, { ...flags, format });
     const path = requireOutput(flags);
+    const set = exportSet(workspace, patterns, flags.prefix);
     const write = format === "archive" ? exportArchive : exportLayout;
     await write(workspace, set, path, packing(flags));
     printNames(globals, streams, set);
@@ -63,9 +63,10 @@ async function writeConfig(
   globals: GlobalOptions,
   workspace: Workspace,
   streams: Streams,
-  set: ExportSet,
+  patterns: readonly string[],
   flags: ExportFlags & { readonly format: ConfigFormat },
 ): Promise<ExitCode> {
+  const set = exportSet(workspace, patterns, flags.prefix);
   const facts = clusterFacts(workspace, set, flags);
   if (facts === undefined)
     throw new UsageError(
@@ -91,7 +92,7 @@ function requireOutput({ format, output }: ExportFlags): string {
   if (output !== undefined) return resolve(output);
   throw new UsageError(
     `The format ${format} is not printed`,
-    `say where: -o ${format === "archive" ? "images.tar" : format}`,
+    `say where: --output ${format === "archive" ? "images.tar" : format}`,
   );
 }
 
