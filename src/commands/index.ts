@@ -5,6 +5,7 @@ export type { BuiltImage } from "./built-image.js";
 export { clusterFacts } from "./cluster-facts.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export type { Check } from "./check.js";
+export { coverage, type CoverageReport, type CoverageRow, type CoverageState } from "./coverage.js";
 export { diagnose, findUserBuilder, needsOf, type Needs } from "./doctor.js";
 export { UsageError } from "./errors.js";
 export { exportArchive, exportLayout, namesOf, pushImages } from "./export.js";
