@@ -278,6 +278,8 @@ export interface ImageDefinition {
   readonly base?: Address;
   /** Its Dockerfile node, as long as that has no result: the nodes between the two are not known yet. */
   readonly awaits?: Address;
+  /** With `awaits`: what those nodes will be made from. */
+  readonly undecided?: UndecidedSteps;
   readonly files: readonly ImageFile[];
   readonly directories: readonly ImageDirectory[];
   readonly users: readonly ImageUser[];
@@ -290,6 +292,15 @@ export interface ImageDefinition {
   readonly platform: Platform;
   /** Seconds since the epoch: every time stamp of the image. */
   readonly epoch: number;
+}
+
+/** What decides nodes that are not known yet; not keyed, for the image is not built before they are. */
+export interface UndecidedSteps {
+  /** Rules and values in canonical form. */
+  readonly text: string;
+  readonly files: readonly ImageFile[];
+  /** Nodes, or declarations for all their cells, that may come in. */
+  readonly nodes: readonly Address[];
 }
 
 /** What a base or image may cost; checked after every build, not part of any key. */

@@ -80,7 +80,7 @@ const image: ImageDefinition = {
 
 const imageEdits: {
   readonly [
-    F in Exclude<keyof ImageDefinition, "kind" | "reference" | "published" | "budget">
+    F in Exclude<keyof ImageDefinition, "kind" | "reference" | "published" | "budget" | "undecided">
   ]: ImageDefinition;
 } = {
   base: { ...image, base: "image.base" },
