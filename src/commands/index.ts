@@ -1,5 +1,5 @@
 /** What the program can do; commands return data and never print. */
-export { build, type BuildRequest, type BuildResult } from "./build.js";
+export { build, runnerOptions, type BuildRequest, type BuildResult } from "./build.js";
 export type { BuiltImage } from "./built-image.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export type { Check } from "./check.js";
@@ -17,6 +17,7 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
+export { port, type PortFinding, type PortReport } from "./port.js";
 export {
   builderEnvironment,
   builderNodes,

@@ -12,6 +12,7 @@ export {
   unknownLines,
   type PlanCounts,
 } from "./plan.js";
+export { countFindings, renderFindings, type FindingText } from "./port.js";
 export {
   createReporter,
   type ProgressMode,
