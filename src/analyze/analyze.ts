@@ -28,6 +28,7 @@ import { lowerTests } from "./lower-test.js";
 import { readCell, type KnownResults, type Lowering } from "./lowering.js";
 import { cellsOf, unknownCells, type CellSet } from "./matrix.js";
 import { bodyOf } from "./merge.js";
+import { markOptional } from "./optional.js";
 import { declareTargets, readProject } from "./project.js";
 import { schemaOf } from "./schema.js";
 import { Scope, type Declared } from "./scope.js";
@@ -137,7 +138,10 @@ export function analyze(options: AnalyzeOptions): Analysis {
     nodes.set(address, (lowering.emitter.nodes.get(address) as { node: GraphNode }).node);
   return {
     graph: {
-      nodes: inheritConfigs(nodes),
+      nodes: markOptional(
+        inheritConfigs(nodes),
+        new Set([...sets.values()].flatMap((set) => [...set.optional])),
+      ),
       root: options.root,
       projectName: project.name,
       recipes: loaded.units.map((unit) => unit.path),

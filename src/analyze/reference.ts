@@ -47,6 +47,22 @@ export function readName(reader: BodyReader, session: Session): string | undefin
   return undefined;
 }
 
+const HOST = "[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?";
+/** A host with a dot or a port, or localhost, and a path: what sets a registry apart from a name. */
+const REGISTRY = new RegExp(
+  `^(?:localhost|${HOST}\\.${HOST}|${HOST}(?=:))(?::[0-9]{1,5})?(?:/${NAME.source.slice(1, -1)})?$`,
+);
+
+/** The registry that clusters look for the image in; undefined when none is named. */
+export function readRegistry(reader: BodyReader, session: Session): string | undefined {
+  const value = reader.value("registry");
+  if (value?.type !== "str" || REGISTRY.test(value.text)) return reader.text("registry");
+  session.findings.error("KM0311", value.at, `"${value.text}" is not a registry`, {
+    help: 'write host[:port][/path] without a scheme, such as "docker.io/library"',
+  });
+  return undefined;
+}
+
 /** The tag: its attribute, else the version without the v, else `latest`. */
 export function readTag(
   reader: BodyReader,

@@ -26,6 +26,12 @@ export const MATRIX: BlockSchema = {
       "Combinations to leave out: maps from axis to value or list of values.",
       { fallback: "[]" },
     ),
+    attribute(
+      "optional",
+      list({ t: "Any" }),
+      "Combinations, as in `except`, that exist but are taken only where the cell is named.",
+      { fallback: "[]" },
+    ),
   ],
   blocks: [],
 };

@@ -114,6 +114,9 @@ const SCHEMAS: readonly KindSchema[] = [
       attribute("name", str, "The image's name.", { fallback: "the label" }),
       attribute("version", { t: "Version" }, "The image's version; its tag is this without the v."),
       attribute("tag", str, "The tag.", { fallback: "the version, else latest" }),
+      attribute("registry", str, "Where clusters look for it, such as k8s.gcr.io.", {
+        fallback: "docker.io/library",
+      }),
       attribute("run_as", str, "User name, uid or uid:gid."),
       attribute("entrypoint", list(str), "argv of the container.", { fallback: "the base's" }),
       attribute("cmd", list(str), "Default arguments.", { fallback: "[]" }),

@@ -198,6 +198,7 @@ export async function runQuery(
         address,
         kind: node?.definition.kind,
         dependencies: node?.dependencies,
+        optional: node?.optional,
         doc: node?.doc,
       };
     });

@@ -52,7 +52,8 @@ const DESCRIPTION =
 
 const NODES_HELP = `
 NODES are addresses (component.etcd, image.hello[riscv64]), globs ('image.*'), names (etcd) or
-groups; none means everything. kmips query lists them.`;
+groups; none means everything. kmips query lists them. Optional cells are taken only by their own
+name, image.x[upstream], or by a glob with brackets.`;
 
 /** Builds the command tree; `exit` receives the code of the command that ran. */
 export function makeProgram(exit: ExitSetter): Command {

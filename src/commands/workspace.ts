@@ -183,14 +183,14 @@ export function recordOf(
 }
 
 /**
- * The nodes that patterns name, with their tests. No pattern names everything but the sources and
- * toolchains of shipped recipes, which come along where something needs them.
+ * The nodes that patterns name, with their tests. No pattern names everything but optional cells, and
+ * the sources and toolchains of shipped recipes, which come along where something needs them.
  * @throws UsageError
  */
 export function selectNodes(graph: BuildGraph, patterns: readonly string[]): Address[] {
   if (patterns.length === 0) {
     return [...graph.nodes.values()]
-      .filter((node) => !isShippedInput(node))
+      .filter((node) => node.optional !== true && !isShippedInput(node))
       .map((node) => node.address);
   }
   return withTests(graph, matchNodes(graph, patterns));

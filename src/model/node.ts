@@ -22,6 +22,8 @@ export interface GraphNode {
   readonly at: Location;
   /** The `##` comment of the declaration. */
   readonly doc?: string;
+  /** Only its own name takes it: an optional cell, or what nothing but optional cells needs. */
+  readonly optional?: true;
 }
 
 export type NodeDefinition =
@@ -280,6 +282,8 @@ export interface ImageDefinition {
   readonly config: ImageConfig;
   /** Name and tag in the store's index, e.g. `agnhost:2.6`; absent for a step on the way to an image. */
   readonly reference?: string;
+  /** The name that clusters ask for, e.g. `k8s.gcr.io/pause:3.1`; not part of any key. */
+  readonly published?: string;
   readonly budget?: Budget;
   readonly platform: Platform;
   /** Seconds since the epoch: every time stamp of the image. */
