@@ -5,7 +5,7 @@ export { Findings } from "./findings.js";
 export { FUNCTION_NAMES } from "./functions.js";
 export type { KnownResults } from "./lowering.js";
 export { crossPackages } from "./lower-source.js";
-export { loadRecipes, type Loaded, type LoadOptions, type Unit } from "./load.js";
+export { loadRecipes, PORTS_DIRECTORY, type Loaded, type LoadOptions, type Unit } from "./load.js";
 export { platformMentions, type PlatformMention } from "./platform-mentions.js";
 export { describeSchema, schemaOf, type SchemaDescription } from "./schema.js";
 export type { AttributeSchema, BlockSchema, BodySchema, KindSchema } from "./schema-types.js";

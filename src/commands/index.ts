@@ -17,7 +17,7 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
-export { port, type PortFinding, type PortReport } from "./port.js";
+export { port, type PortReport } from "./port.js";
 export {
   builderEnvironment,
   builderNodes,

@@ -11,7 +11,7 @@ import { invariant } from "../model/invariant.js";
 import type { Address, DebianIndexDefinition, GraphNode } from "../model/node.js";
 import { platformSpellings, type Platform } from "../model/platform.js";
 import { planNode } from "../plan/plan.js";
-import type { PortFinding } from "./port.js";
+import type { PortFinding } from "./port-finding.js";
 import type { Workspace } from "./workspace.js";
 
 /** What the recipes ask of one archive. */

@@ -6,7 +6,7 @@ import { portRisks, type GoPlatform, type PortRisk } from "../golang/index.js";
 import type { Address, GoComponent, GraphNode, ModulesDefinition } from "../model/node.js";
 import { goSince, type Platform } from "../model/platform.js";
 import { planBuild } from "../plan/plan.js";
-import type { PortFinding } from "./port.js";
+import type { PortFinding } from "./port-finding.js";
 import { StoredPackages } from "./stored-packages.js";
 import { recordOf, type Workspace } from "./workspace.js";
 

@@ -5,13 +5,11 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parse, type Diagnostic } from "../../grammar/index.js";
+import { PORTS_DIRECTORY } from "../analyze/index.js";
 import type { Platform } from "../model/platform.js";
 import type { FileReader } from "../model/ports.js";
 import { PROJECT_FILE } from "../plan/locations.js";
 import { openProject, RecipeErrors, type Environment, type Project } from "./workspace.js";
-
-/** Where a project keeps its ports. */
-const PORTS = "ports";
 
 export interface Scaffold {
   /** Absolute path of the recipe. */
@@ -22,7 +20,7 @@ export interface Scaffold {
 /** The recipe that builds `project` for another target. */
 export function scaffoldOf({ environment, graph }: Project, { arch }: Platform): Scaffold {
   const { root, entry, reader } = environment;
-  const path = join(root, PORTS, arch, PROJECT_FILE);
+  const path = join(root, PORTS_DIRECTORY, arch, PROJECT_FILE);
   const imports = entry.map((recipe) => `import "${relative(dirname(path), recipe)}"\n`).join("");
   return {
     path,

@@ -4,46 +4,16 @@
  * Everything found is a finding, also what can only be found out by running the programs: a port that
  * compiles has said nothing of these.
  */
-import type { Location } from "../../grammar/index.js";
 import { parse } from "../../grammar/index.js";
 import { crossPackages, platformMentions, type PlatformMention } from "../analyze/index.js";
 import type { RunnerOptions } from "../execute/index.js";
 import { platformName, platformSpellings, type Platform } from "../model/platform.js";
 import { diagnose, needsOf, type DiagnoseOptions } from "./doctor.js";
 import { archiveFindings } from "./port-archive.js";
+import type { PortFinding } from "./port-finding.js";
 import { goModuleFindings, goToolchainFindings } from "./port-go.js";
 import { checkScaffold, scaffoldOf, writeScaffold } from "./port-scaffold.js";
 import type { Workspace } from "./workspace.js";
-
-/** What a finding is about, in the order of the report. */
-export const PORT_TOPICS = [
-  "toolchain",
-  "machine",
-  "archive",
-  "go",
-  "condition",
-  "patch",
-  "recipe",
-  "cannot be known",
-] as const;
-
-export interface PortFinding {
-  readonly topic: (typeof PORT_TOPICS)[number];
-  readonly state:
-    /** Nothing to do. */
-    | "ok"
-    /** Somebody has to look: it may be right as it is. */
-    | "look"
-    /** It does not work without this. */
-    | "missing"
-    /** Not known here. */
-    | "unknown";
-  readonly what: string;
-  readonly detail: string;
-  /** The next step. */
-  readonly help?: string;
-  readonly at?: Location;
-}
 
 export interface PortReport {
   readonly platform: Platform;
