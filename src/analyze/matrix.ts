@@ -47,13 +47,9 @@ const AXIS_TYPE = { t: "list", of: { t: "Any" } } as const;
 const NO_ADDRESSES: ReadonlySet<Address> = new Set();
 const RULES_TYPE = { t: "list", of: { t: "map", of: { t: "Any" } } } as const;
 
-/** The cells of a declaration in a project with `targets`. */
-export function cellsOf(
-  declared: Declared,
-  body: Body,
-  session: Session,
-  targets: readonly TargetValue[],
-): CellSet {
+/** The cells of a declaration of the session's project. */
+export function cellsOf(declared: Declared, body: Body, session: Session): CellSet {
+  const targets = session.project?.targets ?? [];
   const name = `${declared.kind}.${declared.name}`;
   const takesTarget =
     declared.kind === "component" ||
@@ -65,7 +61,8 @@ export function cellsOf(
   const axes: Axis[] = [];
   let failed = false;
   if (block !== undefined && supportsMatrix) failed = !readAxes(block, axes, session);
-  if (takesTarget && targets.length > 1 && !axes.some((axis) => axis.name === "target")) {
+  const hasAxis = session.project?.hasTargetAxis === true;
+  if (takesTarget && hasAxis && !axes.some((axis) => axis.name === "target")) {
     axes.push({
       name: "target",
       values: targets.map((value) => ({ text: value.name, value })),

@@ -29,6 +29,11 @@ function platformSuffix(platform: Platform): string {
   return `${platform.arch}${variant}${platform.float === "softfloat" ? "-softfloat" : ""}`;
 }
 
+/** A reference, or its tag, without the platform that `imageReference` appends. */
+export function withoutPlatform(reference: string, { arch }: Platform): string {
+  return reference.replace(new RegExp(`-${arch}(-v\\d+)?(-softfloat)?$`), "");
+}
+
 /** The name of an image or index: its attribute, else the label. */
 export function readName(reader: BodyReader, session: Session): string | undefined {
   const value = reader.value("name");

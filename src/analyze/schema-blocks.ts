@@ -36,6 +36,14 @@ export const MATRIX: BlockSchema = {
   blocks: [],
 };
 
+export const OPTIONS: BlockSchema = {
+  keyword: "options",
+  doc: "Values that a command line may set in place of their defaults: --set NAME=VALUE.",
+  open: { doc: "A name and its default: a literal or a list of literals." },
+  attributes: [],
+  blocks: [],
+};
+
 const PATCH: BlockSchema = {
   keyword: "patch",
   label: "path of a unified diff, relative to this recipe",
@@ -107,7 +115,7 @@ const STEP: BlockSchema = {
       fallback: "0",
       goesWith: ["cmd", "signal"],
     }),
-    attribute("http", str, "URL on the loopback interface."),
+    attribute("http", str, "URL on the loopback interface; certificates are not checked."),
     attribute("method", str, "Request method.", { fallback: '"GET"', goesWith: ["http"] }),
     attribute("body", str, "Body of the request.", { goesWith: ["http"] }),
     attribute("status", { t: "Int" }, "The wanted status.", {

@@ -3,6 +3,7 @@ export { build, runnerOptions, type BuildRequest, type BuildResult } from "./bui
 export type { BuiltImage } from "./built-image.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export type { Check } from "./check.js";
+export { coverage, type CoverageReport, type CoverageRow, type CoverageState } from "./coverage.js";
 export { diagnose, findUserBuilder, needsOf, type Needs } from "./doctor.js";
 export { UsageError } from "./errors.js";
 export { exportImages, isExportable, pushImage } from "./export.js";

@@ -75,6 +75,8 @@ export type SourceOrigin =
     }
   /** What the archive at `path` of another source's or patch's tree holds. */
   | { readonly type: "member"; readonly node: Address; readonly path: string }
+  /** All of a Go toolchain: its own programs and library are built like any other. */
+  | { readonly type: "toolchain"; readonly node: Address }
   /** Named files of this machine, by their paths relative to `base`, which they keep in the tree. */
   | { readonly type: "files"; readonly base: string; readonly paths: readonly string[] };
 
@@ -444,4 +446,6 @@ export type TestStep = {
 export interface GroupDefinition {
   readonly kind: "group";
   readonly members: readonly Address[];
+  /** Images that are not wanted: pattern of REGISTRY/NAME:TAG with `*` for any text → why. */
+  readonly unwanted?: Readonly<Record<string, string>>;
 }
