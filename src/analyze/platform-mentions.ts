@@ -24,8 +24,9 @@ export interface PlatformMention {
 /** Every place of a recipe that depends on the platform, in the order of the text. */
 export function platformMentions({ file, declarations }: Recipe): PlatformMention[] {
   const mentions: PlatformMention[] = [];
-  const expression = (what: string, expr: Expr): void => {
-    if (!readsTarget(expr)) return;
+  const expression = (what: string, whole: Expr): void => {
+    if (!readsTarget(whole)) return;
+    const expr = narrowed(whole);
     const text = file.text.slice(expr.span.start, expr.span.end).replace(/\s+/g, " ");
     mentions.push({
       kind: "condition",
@@ -76,6 +77,26 @@ function reasonOf(body: readonly Statement[]): string {
       return statement.value.parts.filter((part) => typeof part === "string").join("");
   }
   return "";
+}
+
+/** The part of an expression that decides: its `if`, comparison or text, without what surrounds it. */
+function narrowed(expr: Expr): Expr {
+  const parts = partsOf(expr).filter(readsTarget);
+  const [only] = parts;
+  const decides = expr.type === "if" && readsTarget(expr.condition);
+  if (decides || only === undefined || parts.length > 1 || only.type === "member") return expr;
+  return narrowed(only);
+}
+
+/** The expressions directly inside one. */
+function partsOf(value: unknown): Expr[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap((part: unknown) =>
+    (Array.isArray(part) ? part : [part]).flatMap((item: unknown): Expr[] => {
+      if (typeof item !== "object" || item === null) return [];
+      return "type" in item ? [item as Expr] : partsOf(item);
+    }),
+  );
 }
 
 /** Whether an expression reads a member of `target`, or the axis of platforms. */

@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import type { ActionRecord } from "../../cache/index.js";
 import { compareVersions } from "../analyze/index.js";
 import { portRisks, type GoPlatform, type PortRisk } from "../golang/index.js";
+import type { BuildGraph } from "../model/graph.js";
 import type { Address, GoComponent, GraphNode, ModulesDefinition } from "../model/node.js";
 import { goSince, type Platform } from "../model/platform.js";
 import { planBuild } from "../plan/plan.js";
@@ -29,34 +30,52 @@ export function goToolchainFindings({ graph }: Workspace, { arch }: Platform): P
   });
 }
 
-/** Looks at the packages of every Go component whose modules were chosen before. */
-export function goModuleFindings(workspace: Workspace, platform: Platform): PortFinding[] {
-  const findings: PortFinding[] = [];
-  const { nodes } = planBuild({ ...workspace, selection: [...workspace.graph.nodes.keys()] });
-  const results: Results = (address) => {
-    const decision = nodes.get(address)?.decision;
-    return decision?.state === "cached" ? decision.record : recordOf(workspace, address);
-  };
-  for (const node of workspace.graph.nodes.values()) {
+/**
+ * Looks at the packages of every Go component whose modules were chosen before: for the new target where
+ * the recipes check for it (`ported`) and its modules were chosen, else as chosen for the present one.
+ */
+export function goModuleFindings(
+  workspace: Workspace,
+  ported: BuildGraph | undefined,
+  platform: Platform,
+): PortFinding[] {
+  const present = resultsOf(workspace, workspace.graph);
+  const next = ported === undefined ? undefined : resultsOf(workspace, ported);
+  return [...workspace.graph.nodes.values()].flatMap((node) => {
     const { definition } = node;
     // A component for this machine alone, such as the builder's, is not ported.
-    if (definition.kind !== "component" || definition.type !== "go") continue;
-    if (definition.platform.arch === platform.arch) continue;
-    findings.push(...componentFindings({ ...node, definition }, results, workspace, platform));
-  }
-  return findings;
+    if (definition.kind !== "component" || definition.type !== "go") return [];
+    if (definition.platform.arch === platform.arch || node.optional === true) return [];
+    const twin = ported?.nodes.get(node.address)?.definition;
+    const isChosen =
+      twin?.kind === "component" && twin.type === "go" && next?.(twin.modules) !== undefined;
+    const [by, result] = isChosen && next !== undefined ? [twin, next] : [definition, present];
+    return componentFindings({ ...node, definition: by }, result, definition.platform, platform, {
+      ...workspace,
+      graph: isChosen && ported !== undefined ? ported : workspace.graph,
+    });
+  });
 }
 
 /** What a node made, by the recipes as they are, else when it was last built. */
 type Results = (address: Address) => ActionRecord | undefined;
 
+function resultsOf(workspace: Workspace, graph: BuildGraph): Results {
+  const { nodes } = planBuild({ ...workspace, graph, selection: [...graph.nodes.keys()] });
+  return (address) => {
+    const decision = nodes.get(address)?.decision;
+    if (decision?.state === "cached") return decision.record;
+    return graph === workspace.graph ? recordOf(workspace, address) : undefined;
+  };
+}
+
 function componentFindings(
   { address, definition, at }: GraphNode & { readonly definition: GoComponent },
   results: Results,
-  workspace: Workspace,
+  from: Platform,
   platform: Platform,
+  { graph, store }: Pick<Workspace, "graph" | "store">,
 ): PortFinding[] {
-  const { graph, store } = workspace;
   const modules = results(definition.modules);
   const source = results(definition.source);
   const about = { topic: "go", what: address, at } as const;
@@ -86,9 +105,12 @@ function componentFindings(
     packages: count,
     risks,
     unknown,
-  } = portRisks(roots, packages, side(definition.platform), side(platform));
-  if (risks.length === 0 && unknown.length === 0)
-    return [{ ...about, state: "ok", detail: `${count} packages, nothing seems missing` }];
+  } = portRisks(roots, packages, side(from), side(platform));
+  if (risks.length === 0 && unknown.length === 0) {
+    const detail = `${count} packages beside the standard library's, nothing seems missing`;
+    return [{ ...about, state: "ok", detail }];
+  }
+  const others = `in none of the modules chosen for ${definition.platform.arch}`;
   return [
     ...risks.map((risk): PortFinding => ({
       ...about,
@@ -98,7 +120,7 @@ function componentFindings(
     ...unknown.map((path): PortFinding => ({
       ...about,
       state: "unknown",
-      detail: `${path} comes with ${platform.arch} and is in none of the modules chosen for ${definition.platform.arch}`,
+      detail: `${path} is ${others}`,
     })),
   ];
 }

@@ -6,6 +6,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parse, type Diagnostic } from "../../grammar/index.js";
 import { PORTS_DIRECTORY } from "../analyze/index.js";
+import type { BuildGraph } from "../model/graph.js";
 import type { Platform } from "../model/platform.js";
 import type { FileReader } from "../model/ports.js";
 import { PROJECT_FILE } from "../plan/locations.js";
@@ -51,8 +52,15 @@ function optionsOf(entry: readonly string[], reader: FileReader): string {
   return "";
 }
 
-/** What is wrong with the recipes for the new target; whether the file is there makes no difference. */
-export function checkScaffold(environment: Environment, scaffold: Scaffold): readonly Diagnostic[] {
+export interface ScaffoldCheck {
+  /** What is wrong with the recipes for the new target. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Undefined when there is an error. */
+  readonly graph: BuildGraph | undefined;
+}
+
+/** Analyzes the recipes for the new target; whether the file is there makes no difference. */
+export function checkScaffold(environment: Environment, scaffold: Scaffold): ScaffoldCheck {
   const reader: FileReader = {
     readText: (path) =>
       environment.reader.readText(path) ?? (path === scaffold.path ? scaffold.text : undefined),
@@ -61,9 +69,15 @@ export function checkScaffold(environment: Environment, scaffold: Scaffold): rea
   };
   const root = dirname(scaffold.path);
   try {
-    return openProject({ ...environment, root, entry: [scaffold.path], reader }).diagnostics;
+    const { graph, diagnostics } = openProject({
+      ...environment,
+      root,
+      entry: [scaffold.path],
+      reader,
+    });
+    return { graph, diagnostics };
   } catch (error) {
-    if (error instanceof RecipeErrors) return error.diagnostics;
+    if (error instanceof RecipeErrors) return { graph: undefined, diagnostics: error.diagnostics };
     throw error;
   }
 }

@@ -41,13 +41,13 @@ export async function port(workspace: Workspace, request: PortRequest): Promise<
   const { platform, write, runner } = request;
   const scaffold = scaffoldOf(workspace, platform);
   const written = write ? writeScaffold(scaffold) : undefined;
-  const diagnostics = checkScaffold(workspace.environment, scaffold);
+  const { graph: ported, diagnostics } = checkScaffold(workspace.environment, scaffold);
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   const findings = [
     ...goToolchainFindings(workspace, platform),
     ...(await machineFindings(workspace, request)),
     ...(await archiveFindings(workspace, platform, runner)),
-    ...goModuleFindings(workspace, platform),
+    ...goModuleFindings(workspace, ported, platform),
     ...mentionsIn(workspace).map((mention) => mentionFinding(mention, platform)),
     ...errors.map(({ code, message, help, at }): PortFinding => ({
       topic: "recipe",

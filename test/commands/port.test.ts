@@ -40,7 +40,7 @@ describe("the project of a port", () => {
     );
     const scaffold = scaffoldOf(openProject(environment), platformOf("riscv64"));
     expect(scaffold.path).toBe(join(root, "ports/riscv64/project.kmips"));
-    expect(checkScaffold(environment, scaffold)).toEqual([]);
+    expect(checkScaffold(environment, scaffold).diagnostics).toEqual([]);
     expect(writeScaffold(scaffold)).toBe(true);
     const port = openProject({
       ...environment,
@@ -57,7 +57,7 @@ describe("the project of a port", () => {
       `${PROJECT}base debian { debian { suite = bookworm } }\nimage x { from = base.debian }\n`,
     );
     const scaffold = scaffoldOf(openProject(environment), platformOf("riscv64"));
-    const [first, ...rest] = checkScaffold(environment, scaffold);
+    const [first, ...rest] = checkScaffold(environment, scaffold).diagnostics;
     expect(first?.code).toBe("KM0355");
     expect(first?.help).toBe("the first suite with riscv64 is trixie");
     expect(rest).toEqual([]);
