@@ -1,12 +1,16 @@
 /** What the program can do; commands return data and never print. */
 export { build, runnerOptions, type BuildRequest, type BuildResult } from "./build.js";
+export { writeBundle } from "./bundle.js";
 export type { BuiltImage } from "./built-image.js";
+export { clusterFacts } from "./cluster-facts.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export type { Check } from "./check.js";
 export { coverage, type CoverageReport, type CoverageRow, type CoverageState } from "./coverage.js";
 export { diagnose, findUserBuilder, needsOf, type Needs } from "./doctor.js";
 export { UsageError } from "./errors.js";
-export { exportImages, isExportable, pushImage } from "./export.js";
+export { exportArchive, exportLayout, namesOf, pushImages } from "./export.js";
+export { CONFIG_FORMATS, exportConfig, type ConfigFormat } from "./export-config.js";
+export { exportSet, type ExportSet } from "./export-set.js";
 export { formatFiles, type FormatReport } from "./format.js";
 export {
   diffSides,
@@ -19,6 +23,7 @@ export {
   type KeyDocument,
 } from "./inspect.js";
 export { port, type PortReport } from "./port.js";
+export { makeDirectory, writeText, writeTexts } from "./new-files.js";
 export {
   builderEnvironment,
   builderNodes,

@@ -7,6 +7,7 @@ import { dirname, join, relative } from "node:path";
 import { parse, type Diagnostic } from "../../grammar/index.js";
 import { PORTS_DIRECTORY } from "../analyze/index.js";
 import type { BuildGraph } from "../model/graph.js";
+import { NO_OVERRIDES } from "../model/overrides.js";
 import type { Platform } from "../model/platform.js";
 import type { FileReader } from "../model/ports.js";
 import { PROJECT_FILE } from "../plan/locations.js";
@@ -74,6 +75,7 @@ export function checkScaffold(environment: Environment, scaffold: Scaffold): Sca
       root,
       entry: [scaffold.path],
       reader,
+      overrides: NO_OVERRIDES,
     });
     return { graph, diagnostics };
   } catch (error) {

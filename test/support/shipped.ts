@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { analyze, type Analysis } from "../../src/analyze/index.js";
+import { NO_OVERRIDES } from "../../src/model/overrides.js";
 import { DiskFileReader } from "../../src/host/index.js";
 
 export const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
@@ -27,13 +28,14 @@ export function readRepositoryFile(path: string): string {
   return readFileSync(join(REPOSITORY, path), "utf8");
 }
 
-/** What the recipes of a directory mean. */
-export function analyzeDirectory(root: string): Analysis {
+/** What the recipes of a directory mean, for the project's own targets or for others. */
+export function analyzeDirectory(root: string, targets?: readonly string[]): Analysis {
   return analyze({
     root,
     entry: [join(root, "project.kmips")],
     reader: new DiskFileReader(),
     shipped: RECIPES,
+    ...(targets !== undefined && { overrides: { ...NO_OVERRIDES, targets } }),
   });
 }
 
@@ -62,10 +64,15 @@ export const REFERENCES: readonly string[] = [
   "coredns:1.6.5",
   "debian-base:0.4.1",
   "dnsutils:1.1",
+  "docker:18.09.8",
+  "echoserver:2.2",
   "etcd:3.2.26",
   "etcd:3.3.15",
+  "gb-frontend-with-redis:v6",
+  "gb-frontend:v6",
   "golang:1.26.8",
   "httpd:2.4.38-alpine",
+  "httpd:2.4.39-alpine",
   "ipc-utils:1.0",
   "jessie-dnsutils:1.0",
   "kitten:1.0",
@@ -84,5 +91,10 @@ export const REFERENCES: readonly string[] = [
   "resource-consumer-controller:1.0",
   "resource-consumer:1.5",
   "sample-apiserver:1.10",
+  "startup-script:v1",
   "test-webserver:1.0",
+  "volume/gluster:1.0",
+  "volume/iscsi:2.0",
+  "volume/nfs:1.0",
+  "volume/rbd:1.0.1",
 ];
