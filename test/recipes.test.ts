@@ -19,7 +19,9 @@ const files = [...filesBelow(RECIPES), ...filesBelow(EXAMPLES)];
 const recipes = files.filter((path) => path.endsWith(".kmips"));
 /** What `kmips setup` builds: a project of its own beside the images. */
 const BUILDER = join(RECIPES, "builder");
-const projects = [RECIPES, BUILDER, ...EXAMPLE_NAMES.map((name) => join(EXAMPLES, name))];
+/** A current release by the same templates. */
+const CURRENT = join(RECIPES, "current");
+const projects = [RECIPES, BUILDER, CURRENT, ...EXAMPLE_NAMES.map((name) => join(EXAMPLES, name))];
 
 function graphOf(root: string, targets?: readonly string[]): BuildGraph {
   const { graph } = analyzeDirectory(root, targets);
@@ -97,7 +99,7 @@ describe("the shipped recipes", () => {
   });
 
   it("import every recipe", () => {
-    const graphs = [RECIPES, BUILDER].map((root) => graphOf(root));
+    const graphs = [RECIPES, BUILDER, CURRENT].map((root) => graphOf(root));
     const read = graphs.flatMap(({ recipes: paths }) =>
       paths.map((path) => path.slice(REPOSITORY.length)),
     );
