@@ -17,6 +17,7 @@ import { Findings } from "./findings.js";
 import { inheritConfigs } from "./inherit.js";
 import { loadRecipes, type Unit } from "./load.js";
 import { lowerComponent } from "./lower-component.js";
+import { DERIVING_BLOCKS, lowerDerived } from "./lower-derived.js";
 import { lowerGroup, lowerIndex } from "./lower-group.js";
 import { checkImages, checkReferences, type NamedFacts } from "./image-checks.js";
 import { imagesInOrder } from "./image-order.js";
@@ -24,7 +25,7 @@ import { checkRules } from "./lower-dockerfile-rules.js";
 import { lowerBase } from "./lower-base.js";
 import { tableOf } from "./lower-packages.js";
 import { lowerImage } from "./lower-image.js";
-import { lowerSource, lowerToolchain } from "./lower-source.js";
+import { lowerSource, lowerToolchain, lowerToolchainSource } from "./lower-source.js";
 import { lowerTests } from "./lower-test.js";
 import { readCell, type KnownResults, type Lowering } from "./lowering.js";
 import { cellsOf, unknownCells, type CellSet } from "./matrix.js";
@@ -244,16 +245,29 @@ function lowerAll(lowering: Lowering): void {
   checkReferences([...bases, ...images], indexes, session);
 }
 
-function lowerOrigin(set: CellSet, { session, emitter }: Lowering): void {
+function lowerOrigin(set: CellSet, lowering: Lowering): void {
   const { declared } = set;
+  if (declared.kind === "source" && set.body.attributes.has("from"))
+    return lowerDerived(set, lowering);
   for (const cell of set.cells.values()) {
-    const reader = readCell(cell, set, session);
-    const definition = declared.kind === "toolchain" ? lowerToolchain(reader) : lowerSource(reader);
+    const reader = readCell(cell, set, lowering.session);
+    const needs = new Needs();
+    const definition =
+      declared.kind === "toolchain"
+        ? lowerToolchain(reader)
+        : reader.has("toolchain")
+          ? lowerToolchainSource(reader, needs, lowering)
+          : lowerSource(reader);
+    for (const keyword of declared.kind === "toolchain" ? [] : DERIVING_BLOCKS)
+      for (const block of reader.blocks(keyword))
+        lowering.session.findings.error("KM0205", block.at, `"${keyword}" only goes with "from"`, {
+          help: "declare another source with from, and put it there",
+        });
     if (definition === undefined) continue;
-    emitter.emit(
+    lowering.emitter.emit(
       cell.address,
       "kind" in definition ? definition : { kind: "source", origin: definition },
-      new Needs(),
+      needs,
       declared.at,
       declared.declaration.doc,
     );

@@ -5,6 +5,7 @@
 import {
   C,
   DIRECTORY,
+  GENERATE,
   GO,
   GOMOD,
   MATRIX,
@@ -19,7 +20,15 @@ import { DOCKERFILE, REWRITE } from "./schema-dockerfile.js";
 import { attribute, type BodySchema, type KindSchema } from "./schema-types.js";
 import { describeType, list, map, names, ref, str, union } from "./types.js";
 
-export const SOURCE_ORIGINS = ["go_module", "git", "archive", "directory", "files"] as const;
+export const SOURCE_ORIGINS = [
+  "go_module",
+  "git",
+  "archive",
+  "directory",
+  "files",
+  "toolchain",
+  "from",
+] as const;
 
 const SCHEMAS: readonly KindSchema[] = [
   {
@@ -89,8 +98,13 @@ const SCHEMAS: readonly KindSchema[] = [
         fallback: '"."',
         goesWith: ["files"],
       }),
+      attribute("toolchain", ref("toolchain"), "A Go toolchain: the tree of its release."),
+      attribute("from", ref("source"), "Another source, which this one changes."),
+      attribute("go_toolchain", ref("toolchain"), "The Go toolchain of `gomod` and `generate`.", {
+        goesWith: ["from"],
+      }),
     ],
-    blocks: [MATRIX],
+    blocks: [MATRIX, PATCHES, GOMOD, GENERATE],
   },
   {
     kind: "toolchain",

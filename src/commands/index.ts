@@ -1,12 +1,16 @@
 /** What the program can do; commands return data and never print. */
 export { build, type BuildRequest, type BuildResult } from "./build.js";
+export { writeBundle } from "./bundle.js";
 export type { BuiltImage } from "./built-image.js";
+export { clusterFacts } from "./cluster-facts.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export type { Check } from "./check.js";
 export { coverage, type CoverageReport, type CoverageRow, type CoverageState } from "./coverage.js";
 export { diagnose, findUserBuilder, needsOf, type Needs } from "./doctor.js";
 export { UsageError } from "./errors.js";
-export { exportImages, isExportable, pushImage } from "./export.js";
+export { exportArchive, exportLayout, namesOf, pushImages } from "./export.js";
+export { CONFIG_FORMATS, exportConfig, type ConfigFormat } from "./export-config.js";
+export { exportSet, type ExportSet } from "./export-set.js";
 export { formatFiles, type FormatReport } from "./format.js";
 export {
   diffSides,
@@ -18,12 +22,16 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
+export { makeDirectory, writeText, writeTexts } from "./new-files.js";
 export {
   builderEnvironment,
   builderNodes,
   builderPrograms,
   openBuilders,
 } from "./private-builder.js";
+export { imagesDigest, keepRun, recordedRun } from "./group-run.js";
+export { namedImages, recordedImages, type RecordedImage, type RecordedState } from "./recorded.js";
+export { recordImages, type RecordReport } from "./record-images.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
 export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
 export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";

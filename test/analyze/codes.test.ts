@@ -641,6 +641,13 @@ component d { source = source.s, go { toolchain = toolchain.cc, packages = { d =
     help: /"\.\/cmd\/d"/,
   },
   {
+    code: "KM0210",
+    name: "a C toolchain as a source",
+    recipe: "toolchain cc { cc = gcc }\nsource go { toolchain = toolchain.cc }",
+    at: "toolchain.cc",
+    message: /is a cc toolchain, wanted a go toolchain/,
+  },
+  {
     code: "KM0337",
     name: "a command as a repository",
     recipe: source('git = "ext::sh -c true", commit = "94745a4eed0425653b3b4275a208d38babceeaec"'),

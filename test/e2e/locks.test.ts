@@ -147,7 +147,7 @@ describe("sources that are not locked", () => {
     const elsewhere = await world.kmips(["build", "texts[tagged]"], {
       store: join(world.root, "other"),
     });
-    expect(elsewhere.code).toBe(EXIT.failed);
+    expect(elsewhere.code).toBe(EXIT.buildFailed);
     expect(elsewhere.stderr).toMatch(new RegExp(`${first}[\\s\\S]*${second}`));
     expect(elsewhere.stderr).toMatch(/The tag was moved/);
     expect(await world.output(["update", "source.tagged"])).toMatch(/v1\.0\.0 +\w+ -> \w+/);
@@ -168,7 +168,7 @@ describe("sources that are not locked", () => {
     const other = await world.kmips(["build", "texts[archived]"], {
       store: join(world.root, "other"),
     });
-    expect(other.code).toBe(EXIT.failed);
+    expect(other.code).toBe(EXIT.buildFailed);
     expect(other.stderr).toMatch(/or run kmips update/);
   });
 

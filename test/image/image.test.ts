@@ -159,10 +159,14 @@ describe("assembleImage()", () => {
         files: [
           { path: "/www", content: tree("alias"), uid: 5, gid: 6 },
           { path: "/one.html", content: tree("html/latest"), ...ROOT },
+          { path: "/all", content: tree("html-old"), mode: 0o750, ...ROOT },
         ],
       }),
     );
     expect(rig.summary(outputs, 0)).toEqual({
+      // A mode is that of the files: a directory keeps its own.
+      all: "755 0:0 /",
+      "all/x": "750 0:0 old",
       "one.html": "644 0:0 hi",
       www: "755 5:6 /",
       "www/index.html": "644 5:6 hi",
@@ -204,7 +208,7 @@ describe("assembleImage()", () => {
       { path: "lib/x.so", type: "file", content: elfBytes({ machine: 183 }) },
     ]);
     const big = image({
-      files: [{ path: "/p", content: { type: "local", path: local }, ...ROOT }],
+      files: [{ path: "/p", content: { type: "local", path: local }, mode: 0o755, ...ROOT }],
     });
     expect(failureOf(() => rig.assemble(big))).toMatchObject({
       file: "/p",
@@ -216,6 +220,16 @@ describe("assembleImage()", () => {
       file: "/usr/lib/x.so",
       actual: "AArch64",
     });
+  });
+
+  it("takes what nobody may execute as data, whatever machine it is for", () => {
+    rig.addTree("source.go", [
+      { path: "race.syso", type: "file", content: elfBytes({ machine: 62, flags: 0 }) },
+    ]);
+    const content = { type: "tree", node: "source.go", path: "" } as const;
+    expect(() =>
+      rig.assemble(image({ files: [{ path: "/go/src", content, ...ROOT }] })),
+    ).not.toThrow();
   });
 
   it("refuses one path for a file and a directory, and a file below a file", () => {

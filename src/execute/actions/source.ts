@@ -12,8 +12,9 @@ import { NodeFailure } from "../../model/failure.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import { downloadModule } from "../go-client.js";
 import { lockedValue } from "../locked-value.js";
-import { treeOutcome } from "../trees.js";
+import { treeBlobOf, treeOutcome } from "../trees.js";
 import { digestArchive, fetchArchive, unpackMember } from "./source-archive.js";
+import { deriveTree } from "./source-derived.js";
 import { fetchCommit, resolveTag } from "./source-git.js";
 import { snapshotFiles } from "./source-local.js";
 
@@ -59,8 +60,12 @@ async function fetchTree(
       return fetchCommit(origin, ctx);
     case "archive":
       return fetchArchive(origin, ctx);
+    case "derived":
+      return { tree: await deriveTree(origin, ctx) };
     case "member":
       return { tree: await unpackMember(origin, ctx) };
+    case "toolchain":
+      return { tree: treeBlobOf(ctx, origin.node) };
     case "directory": {
       const files = ctx.inputs.list(origin.path, origin.include, origin.exclude);
       if (files === undefined) {
