@@ -4,6 +4,13 @@ export type { BuiltImage } from "./built-image.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export type { Check } from "./check.js";
 export { diagnose, findUserBuilder, needsOf, type Needs } from "./doctor.js";
+export {
+  listSpecs,
+  runConformance,
+  type ConformanceEvent,
+  type ConformanceReport,
+} from "./conformance.js";
+export { attend, startUp, tearDown, type ControlPlane } from "./control-plane.js";
 export { UsageError } from "./errors.js";
 export { exportImages, isExportable, pushImage } from "./export.js";
 export { formatFiles, type FormatReport } from "./format.js";
