@@ -261,7 +261,7 @@ describe("runSpecs()", () => {
   it("has no result of what was cut, and cuts nothing else", async () => {
     const controller = new AbortController();
     const running = run({ [PASSED]: "passed", [SLOW]: "hang" }, { signal: controller.signal });
-    await expect.poll(() => results.get(PASSED)?.state).toBe("passed");
+    await expect.poll(() => results.get(PASSED)?.state, { timeout: 15_000 }).toBe("passed");
     controller.abort();
     await running;
     expect(results.get(SLOW)).toBeUndefined();

@@ -139,6 +139,8 @@ function controllerManager(layout: ControlPlaneLayout, ports: ControlPlanePorts)
       "cluster-signing-cert-file": ca.crt,
       "cluster-signing-key-file": ca.key,
       controllers: "*,bootstrapsigner,tokencleaner",
+      // It makes the directory when there is none, and by default that is one of the machine's own.
+      "flex-volume-plugin-dir": layout.plugins,
       "requestheader-client-ca-file": layout.certificate("front-proxy-ca").crt,
       "root-ca-file": ca.crt,
       "service-account-private-key-file": `${layout.certificates}/sa.key`,

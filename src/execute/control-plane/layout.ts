@@ -10,6 +10,8 @@ export class ControlPlaneLayout {
   readonly data: string;
   readonly logs: string;
   readonly temporary: string;
+  /** Of volumes; stays empty. */
+  readonly plugins: string;
   /** What runs now; absent when nothing does. */
   readonly state: string;
   readonly lock: string;
@@ -23,6 +25,7 @@ export class ControlPlaneLayout {
     this.data = join(root, "etcd");
     this.logs = join(root, "logs");
     this.temporary = join(root, "tmp");
+    this.plugins = join(root, "plugins");
     this.state = join(root, "control-plane.json");
     this.lock = join(root, "lock");
     this.conformance = join(root, "conformance");
