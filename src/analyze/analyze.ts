@@ -7,6 +7,7 @@
 import type { Diagnostic, SourceFile } from "../../grammar/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, GraphNode } from "../model/node.js";
+import { NO_OVERRIDES, type Overrides } from "../model/overrides.js";
 import type { FileReader } from "../model/ports.js";
 import { checkBody } from "./check.js";
 import { orderNodes } from "./cycles.js";
@@ -23,12 +24,14 @@ import { checkRules } from "./lower-dockerfile-rules.js";
 import { lowerBase } from "./lower-base.js";
 import { tableOf } from "./lower-packages.js";
 import { lowerImage } from "./lower-image.js";
-import { lowerSource, lowerToolchain } from "./lower-source.js";
+import { lowerSource, lowerToolchain, lowerToolchainSource } from "./lower-source.js";
 import { lowerTests } from "./lower-test.js";
 import { readCell, type KnownResults, type Lowering } from "./lowering.js";
 import { cellsOf, unknownCells, type CellSet } from "./matrix.js";
 import { bodyOf } from "./merge.js";
-import { declareTargets, readProject } from "./project.js";
+import { markOptional } from "./optional.js";
+import type { Misfit, ProjectOption } from "./options.js";
+import { readProject } from "./project.js";
 import { schemaOf } from "./schema.js";
 import { Scope, type Declared } from "./scope.js";
 import { Budget, type Cell, type Session } from "./session.js";
@@ -45,6 +48,8 @@ export interface AnalyzeOptions {
   readonly shipped: string;
   /** What earlier builds found out; absent: nothing. */
   readonly known?: KnownResults;
+  /** What the command line says in place of the project; absent: nothing. */
+  readonly overrides?: Overrides;
 }
 
 export interface Analysis {
@@ -56,6 +61,10 @@ export interface Analysis {
   readonly notes: readonly { readonly address: Address; readonly message: string }[];
   /** Nodes whose results decide more of the graph; empty when it is whole. */
   readonly unknown: readonly Address[];
+  /** The project's options in order of declaration. */
+  readonly options: readonly ProjectOption[];
+  /** Overrides that the project has no place for. */
+  readonly misfits: readonly Misfit[];
 }
 
 /** The kinds that make nodes, in the order in which one builds on another. */
@@ -84,12 +93,13 @@ export function analyze(options: AnalyzeOptions): Analysis {
     units: new Map<SourceFile, Unit>(loaded.units.map((unit) => [unit.file, unit])),
     budget: new Budget(scope.size, findings),
     evaluate,
+    options: undefined,
     project: undefined,
     targets: new Map(),
   };
   const expander = new Expander(scope, findings);
-  declareTargets(expander, session);
-  const project = readProject(options.entry, expander, session);
+  const overrides = options.overrides ?? NO_OVERRIDES;
+  const { facts: project, ...read } = readProject(options.entry, overrides, expander, session);
   session.project = project;
   for (const template of scope.all("template")) checkTemplate(template, session);
 
@@ -111,7 +121,7 @@ export function analyze(options: AnalyzeOptions): Analysis {
     rules: new Map(),
     known: options.known,
     unknown: new Set(),
-    severalTargets: project.targets.length > 1,
+    severalTargets: project.hasTargetAxis || project.hasOtherTargets,
   };
   lowerAll(lowering);
   checkRules(lowering);
@@ -131,13 +141,16 @@ export function analyze(options: AnalyzeOptions): Analysis {
   }
   const diagnostics = findings.list(files);
   if (findings.hasErrors)
-    return { graph: undefined, diagnostics, notes: lowering.notes, unknown: [] };
+    return { graph: undefined, diagnostics, notes: lowering.notes, unknown: [], ...read };
   const nodes = new Map<Address, GraphNode>();
   for (const address of order)
     nodes.set(address, (lowering.emitter.nodes.get(address) as { node: GraphNode }).node);
   return {
     graph: {
-      nodes: inheritConfigs(nodes),
+      nodes: markOptional(
+        inheritConfigs(nodes),
+        new Set([...sets.values()].flatMap((set) => [...set.optional])),
+      ),
       root: options.root,
       projectName: project.name,
       recipes: loaded.units.map((unit) => unit.path),
@@ -145,6 +158,7 @@ export function analyze(options: AnalyzeOptions): Analysis {
     diagnostics,
     notes: lowering.notes,
     unknown: [...lowering.unknown],
+    ...read,
   };
 }
 
@@ -188,7 +202,7 @@ function declareCells(declared: Declared, expander: Expander, session: Session):
     );
   // What is missing would only be missed again, by the declaration and by everything that uses it.
   if (body.incomplete || session.scope.isFaulty(declared)) return unknownCells(declared, body);
-  const set = cellsOf(declared, body, session, session.project?.targets ?? []);
+  const set = cellsOf(declared, body, session);
   // Arguments are checked even where the template never looks at them.
   for (const cell of set.cells.values())
     for (const local of expander.localsOf(declared))
@@ -230,16 +244,22 @@ function lowerAll(lowering: Lowering): void {
   checkReferences([...bases, ...images], indexes, session);
 }
 
-function lowerOrigin(set: CellSet, { session, emitter }: Lowering): void {
+function lowerOrigin(set: CellSet, lowering: Lowering): void {
   const { declared } = set;
   for (const cell of set.cells.values()) {
-    const reader = readCell(cell, set, session);
-    const definition = declared.kind === "toolchain" ? lowerToolchain(reader) : lowerSource(reader);
+    const reader = readCell(cell, set, lowering.session);
+    const needs = new Needs();
+    const definition =
+      declared.kind === "toolchain"
+        ? lowerToolchain(reader)
+        : reader.has("toolchain")
+          ? lowerToolchainSource(reader, needs, lowering)
+          : lowerSource(reader);
     if (definition === undefined) continue;
-    emitter.emit(
+    lowering.emitter.emit(
       cell.address,
       "kind" in definition ? definition : { kind: "source", origin: definition },
-      new Needs(),
+      needs,
       declared.at,
       declared.declaration.doc,
     );

@@ -26,10 +26,17 @@ export interface CBuild extends Tools {
   readonly flags: readonly string[];
 }
 
-/** What a `go` block says; undefined after a reported fault. */
-export function lowerGo(fields: BodyReader, lowering: Lowering): GoBuild | undefined {
+/**
+ * What a `go` block says; undefined after a reported fault. `ofToolchain`: the source is a Go
+ * toolchain's own tree.
+ */
+export function lowerGo(
+  fields: BodyReader,
+  ofToolchain: boolean,
+  lowering: Lowering,
+): GoBuild | undefined {
   const tools = lowerTools(fields, "go", lowering);
-  const packages = readPackages(fields);
+  const packages = readPackages(fields, ofToolchain);
   const ldflags = fields.texts("ldflags");
   const tags = fields.texts("tags");
   if (tools === undefined || packages === undefined || fields.failed) return undefined;
@@ -102,7 +109,8 @@ function isEmpty(fields: BodyReader, name: string, size: number): boolean {
   return true;
 }
 
-function isToolchain(
+/** Whether the cell of a toolchain has the tools that are wanted; reports that it has not. */
+export function isToolchain(
   cell: Cell,
   wanted: "go" | "cc",
   reference: ReferenceValue,
@@ -131,8 +139,11 @@ function isProgramName(name: string, value: Value, { session }: BodyReader): boo
   return false;
 }
 
-/** Program name → package path of a `go` block. */
-function readPackages(fields: BodyReader): Record<string, string> | undefined {
+/** Program name → package path of a `go` block; a toolchain's own are `cmd/NAME`. */
+function readPackages(
+  fields: BodyReader,
+  ofToolchain: boolean,
+): Record<string, string> | undefined {
   const { findings } = fields.session;
   const packages: [string, string][] = [];
   let failed = false;
@@ -140,7 +151,7 @@ function readPackages(fields: BodyReader): Record<string, string> | undefined {
     if (value.type !== "str") continue;
     const { text } = value;
     if (!isProgramName(name, value, fields)) failed = true;
-    if (!isPackagePath(text)) {
+    if (!isPackagePath(text) && !(ofToolchain && /^cmd\/[a-z0-9]+$/.test(text))) {
       const bare = text.replace(/^(\.?\/)+/, "").replace(/\/+$/, "");
       const usable = bare !== "" && isPackagePath(`./${bare}`);
       findings.error("KM0336", value.at, `Package "${text}" is not a path inside the source`, {

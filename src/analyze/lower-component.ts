@@ -73,7 +73,10 @@ function planCell(cell: Cell, set: CellSet, lowering: Lowering): Plan | undefine
     });
   const fields = block && reader.inside(block);
   const build =
-    fields && (block.keyword === "go" ? lowerGo(fields, lowering) : lowerC(fields, lowering));
+    fields &&
+    (block.keyword === "go"
+      ? lowerGo(fields, isOfToolchain(sourceCell, lowering), lowering)
+      : lowerC(fields, lowering));
   if (
     reference === undefined ||
     sourceCell === undefined ||
@@ -90,6 +93,11 @@ function planCell(cell: Cell, set: CellSet, lowering: Lowering): Plan | undefine
     modulePatches: gomod.patches,
     build,
   };
+}
+
+function isOfToolchain(source: Cell | undefined, { sets }: Lowering): boolean {
+  const set = source && sets.get(`source.${source.declared.name}`);
+  return set?.body.attributes.has("toolchain") === true;
 }
 
 function emitPatched(

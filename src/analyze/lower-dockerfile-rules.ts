@@ -3,7 +3,7 @@
  * of them ever held.
  */
 import type { Location } from "../../grammar/index.js";
-import type { PackageManager } from "../dockerfile/index.js";
+import { PACKAGE_MANAGERS, type PackageManager } from "../dockerfile/index.js";
 import type { BodyReader } from "./body.js";
 import { tableOf } from "./lower-packages.js";
 import type { Lowering, PackageTable, RewriteRule } from "./lowering.js";
@@ -48,7 +48,7 @@ export class RewriteRules {
           matches: new RegExp(item.text, "m"),
           rule: this.#rule(`drop re"${item.text}"`, item.at),
         });
-    for (const manager of ["apk", "apt"] as const) {
+    for (const manager of PACKAGE_MANAGERS) {
       const reference = inside?.reference(manager);
       if (reference !== undefined)
         this.#tables.set(manager, { reference, rule: this.#rule(manager, reference.at) });

@@ -84,13 +84,12 @@ export function lowerFiles(
           what: path === undefined ? "The content" : `"${path}"`,
         },
       );
-      const isTree = value.type === "content" && value.content.form === "tree";
       const isOverlay = overlay !== undefined && path !== undefined && !path.startsWith("/");
       const good =
         path !== undefined &&
         (isOverlay
           ? isContextPath(path, key.at, lowering)
-          : isImagePath(path, key.at, session, isTree)) &&
+          : isImagePath(path, key.at, session, isTree(value))) &&
         takePath(path, key.at, taken, lowering);
       const own = isOverlay ? new Needs() : needs;
       const file =
@@ -101,6 +100,13 @@ export function lowerFiles(
     }
   }
   return failed ? undefined : files;
+}
+
+/** Whether a value is a place in a tree, with a mode and an owner of its own or without. */
+function isTree(value: Value): boolean {
+  if (value.type !== "content") return false;
+  const { content } = value;
+  return content.form === "tree" || (content.form === "file" && isTree(content.value));
 }
 
 function isContextPath(path: string, at: Location, { session }: Lowering): boolean {
@@ -161,14 +167,12 @@ export function lowerContent(
       const inner = content.value;
       if (
         inner.type === "content" &&
-        (inner.content.form === "tree" ||
-          inner.content.form === "link" ||
-          inner.content.form === "file")
+        (inner.content.form === "link" || inner.content.form === "file")
       ) {
         session.findings.error(
           "KM0210",
           inner.at,
-          `"value" of file() is ${inner.content.form}(…), wanted ${describeType({ t: "union", of: [{ t: "Artifact" }, { t: "Str" }] })}, local() or text()`,
+          `"value" of file() is ${inner.content.form}(…), wanted ${describeType({ t: "union", of: [{ t: "Artifact" }, { t: "Str" }] })}, local(), text() or tree()`,
           { help: `write "${path}" -> ${inner.content.form}(…) without file()` },
         );
         return undefined;

@@ -2,9 +2,9 @@
  * Indexes and groups: names over the cells of other nodes.
  */
 import type { Address, GraphNode } from "../model/node.js";
-import { platformName, type Platform } from "../model/platform.js";
+import { platformName } from "../model/platform.js";
 import { Needs } from "./emit.js";
-import { readName, readTag } from "./reference.js";
+import { readName, readTag, withoutPlatform } from "./reference.js";
 import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
 import { resolveAll } from "./resolve.js";
@@ -54,7 +54,7 @@ export function lowerIndex(
       needs.add(used.address, item.at);
       const definition = emitter.nodes.get(used.address)?.node.definition;
       if (definition?.kind === "image" && definition.reference !== undefined)
-        tags.add(tagOf(definition.reference, definition.platform));
+        tags.add(withoutPlatform(definition.reference.replace(/^.*:/, ""), definition.platform));
     }
   }
   const name = readName(reader, session);
@@ -71,12 +71,6 @@ export function lowerIndex(
   return { reference, cell };
 }
 
-/** The tag without the platform's suffix. */
-function tagOf(reference: string, platform: Platform): string {
-  const tag = reference.slice(reference.lastIndexOf(":") + 1);
-  return tag.replace(new RegExp(`-${platform.arch}(-v\\d+)?(-softfloat)?$`), "");
-}
-
 /** Emits a group: every cell of its members, with their tests. */
 export function lowerGroup(set: CellSet, lowering: Lowering): void {
   const { session, emitter, sets, tests } = lowering;
@@ -84,6 +78,7 @@ export function lowerGroup(set: CellSet, lowering: Lowering): void {
   if (cell === undefined) return;
   const reader = readCell(cell, set, session);
   const needs = new Needs();
+  const unwanted = reader.textMap("unwanted");
   let failed = false;
   for (const item of reader.items("members")) {
     if (item.type !== "reference") continue;
@@ -95,6 +90,10 @@ export function lowerGroup(set: CellSet, lowering: Lowering): void {
     }
   }
   if (failed || reader.failed) return;
-  const definition: GraphNode["definition"] = { kind: "group", members: needs.addresses };
+  const definition: GraphNode["definition"] = {
+    kind: "group",
+    members: needs.addresses,
+    ...(Object.keys(unwanted).length > 0 && { unwanted }),
+  };
   emitter.emit(cell.address, definition, needs, set.declared.at, set.declared.declaration.doc);
 }

@@ -13,7 +13,7 @@ import { lowerConfig, readBudget } from "./lower-config.js";
 import { lowerDockerfile, readDockerfile } from "./lower-dockerfile.js";
 import { lowerSteps, readSteps } from "./lower-image-steps.js";
 import type { StepBase } from "./lower-steps.js";
-import { imageReference, readName, readTag } from "./reference.js";
+import { imageReference, readName, readRegistry, readTag } from "./reference.js";
 import { isImagePath } from "./paths.js";
 import { resolveOne, samePlatform } from "./resolve.js";
 import type { Cell } from "./session.js";
@@ -32,6 +32,7 @@ function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): ImageFacts | u
   const platform = cell.target?.platform;
   const name = readName(reader, session);
   const tag = readTag(reader, session);
+  const registry = readRegistry(reader, session);
   let failed = platform === undefined || name === undefined || tag === undefined;
   const from = reader.reference("from");
   if (!goesTogether(reader)) failed = true;
@@ -92,6 +93,7 @@ function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): ImageFacts | u
     ...steps.content,
     config: { ...config, ...(runAs?.type === "str" && { user: runAs.text }) },
     reference,
+    ...(registry !== undefined && { published: `${registry}/${name}:${tag}` }),
     ...(budget !== undefined && { budget }),
     platform,
     epoch,

@@ -5,7 +5,11 @@ import path from "node:path";
 import type { SourceOrigin, ToolchainDefinition } from "../model/node.js";
 import { platformSpellings } from "../model/platform.js";
 import type { BodyReader } from "./body.js";
+import type { Needs } from "./emit.js";
+import { isToolchain } from "./lower-build.js";
+import type { Lowering } from "./lowering.js";
 import { isModulePath, isTreePath, localPath } from "./paths.js";
+import { resolveOne } from "./resolve.js";
 
 /** The origin of a source's files; undefined after a reported fault. */
 export function lowerSource(reader: BodyReader): SourceOrigin | undefined {
@@ -15,6 +19,20 @@ export function lowerSource(reader: BodyReader): SourceOrigin | undefined {
   if (reader.has("directory")) return directory(reader);
   if (reader.has("files")) return files(reader);
   return undefined;
+}
+
+/** The origin of a source that is a Go toolchain's own tree; undefined after a reported fault. */
+export function lowerToolchainSource(
+  reader: BodyReader,
+  needs: Needs,
+  lowering: Lowering,
+): SourceOrigin | undefined {
+  const reference = reader.reference("toolchain");
+  const used = reference && resolveOne(reference, reader.cell, lowering.sets, lowering.session);
+  if (reference === undefined || used === undefined || reader.failed) return undefined;
+  if (!isToolchain(used, "go", reference, lowering)) return undefined;
+  needs.add(used.address, reference.at);
+  return { type: "toolchain", node: used.address };
 }
 
 function goModule(reader: BodyReader): SourceOrigin | undefined {

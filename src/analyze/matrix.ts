@@ -1,18 +1,19 @@
 /**
  * The cells of every declaration: which nodes there are, before any of them is looked into.
  *
- * Decides axes, exclusions and `when`. What a cell contains is none of its concern, so a fault inside
+ * Decides axes, exclusions, options among the cells and `when`. What a cell contains is none of its concern, so a fault inside
  * one declaration cannot make references to it dangle.
  */
 import type { Location } from "../../grammar/index.js";
 import { attributeValue } from "./body.js";
-import type { Body, MergedBlock } from "./merge.js";
+import type { Address } from "../model/node.js";
+import type { Attribute, Body, MergedBlock } from "./merge.js";
 import { attributeSchema } from "./body.js";
 import { MATRIX } from "./schema-blocks.js";
 import { schemaOf } from "./schema.js";
 import type { Declared } from "./scope.js";
 import type { Cell, Session } from "./session.js";
-import { didYouMean } from "./types.js";
+import { didYouMean, oneOf } from "./types.js";
 import { axisText, show, type TargetValue, type Value } from "./values.js";
 
 /** Most cells of one declaration. */
@@ -33,6 +34,8 @@ export interface CellSet {
   readonly cells: ReadonlyMap<string, Cell>;
   /** Cells that `when` or `except` left out, with the rule's place. */
   readonly absent: ReadonlyMap<string, Location>;
+  /** Cells that only their own name takes: the addresses of them among `cells`. */
+  readonly optional: ReadonlySet<Address>;
   /** The axes could not be decided, which has been reported. */
   readonly failed: boolean;
 }
@@ -41,15 +44,12 @@ const NO_LOCATIONS: ReadonlyMap<string, Location> = new Map();
 const NO_AXES: ReadonlyMap<string, Value> = new Map();
 const AXIS_VALUE = /^[A-Za-z0-9_.+~-]{1,128}$/;
 const AXIS_TYPE = { t: "list", of: { t: "Any" } } as const;
-const EXCEPT_TYPE = { t: "list", of: { t: "map", of: { t: "Any" } } } as const;
+const NO_ADDRESSES: ReadonlySet<Address> = new Set();
+const RULES_TYPE = { t: "list", of: { t: "map", of: { t: "Any" } } } as const;
 
-/** The cells of a declaration in a project with `targets`. */
-export function cellsOf(
-  declared: Declared,
-  body: Body,
-  session: Session,
-  targets: readonly TargetValue[],
-): CellSet {
+/** The cells of a declaration of the session's project. */
+export function cellsOf(declared: Declared, body: Body, session: Session): CellSet {
+  const targets = session.project?.targets ?? [];
   const name = `${declared.kind}.${declared.name}`;
   const takesTarget =
     declared.kind === "component" ||
@@ -61,7 +61,8 @@ export function cellsOf(
   const axes: Axis[] = [];
   let failed = false;
   if (block !== undefined && supportsMatrix) failed = !readAxes(block, axes, session);
-  if (takesTarget && targets.length > 1 && !axes.some((axis) => axis.name === "target")) {
+  const hasAxis = session.project?.hasTargetAxis === true;
+  if (takesTarget && hasAxis && !axes.some((axis) => axis.name === "target")) {
     axes.push({
       name: "target",
       values: targets.map((value) => ({ text: value.name, value })),
@@ -79,16 +80,20 @@ export function cellsOf(
     failed = true;
   }
   if (failed) return unknownCells(declared, body);
-  const excluded =
-    block === undefined || axes.length === 0 ? undefined : readExcept(block, axes, session);
+  const [excluded, reserved] =
+    block === undefined || axes.length === 0
+      ? []
+      : [readRules("except", block, axes, session), readRules("optional", block, axes, session)];
   const cells = new Map<string, Cell>();
   const absent = new Map<string, Location>();
+  const optional = new Set<Address>();
   const onlyTarget = takesTarget ? targets[0] : undefined;
   for (const combination of combinations(axes)) {
     const key = combination.map((entry) => entry.text).join(",");
-    const rule = excluded?.(combination.map((entry) => entry.text));
+    const texts = combination.map((entry) => entry.text);
+    const rule = excluded?.match(texts);
     if (rule !== undefined) {
-      absent.set(key, rule);
+      absent.set(key, rule.at);
       continue;
     }
     const cell = makeCell(
@@ -110,13 +115,16 @@ export function cellsOf(
       }
     }
     cells.set(key, cell);
+    if (reserved?.match(texts) !== undefined) optional.add(cell.address);
   }
-  return { declared, body, axes, cells, absent, failed };
+  if (!failed) reserved?.reportUnused();
+  return { declared, body, axes, cells, absent, optional, failed };
 }
 
 /** The cells of a declaration whose faults leave them undecided; nothing is said about using them. */
 export function unknownCells(declared: Declared, body: Body): CellSet {
-  return { declared, body, axes: [], cells: new Map(), absent: NO_LOCATIONS, failed: true };
+  const nothing = { axes: [], cells: new Map(), absent: NO_LOCATIONS, optional: NO_ADDRESSES };
+  return { declared, body, ...nothing, failed: true };
 }
 
 function makeCell(
@@ -168,7 +176,7 @@ function readAxes(block: MergedBlock, axes: Axis[], session: Session): boolean {
   let sound = true;
   for (const attribute of block.body.attributes.values()) {
     const { name, at } = attribute;
-    if (name === "except") continue;
+    if (name === "except" || name === "optional") continue;
     const { notes } = attribute.frame;
     const type =
       name === "target" ? (attributeSchema(MATRIX, "target")?.type ?? AXIS_TYPE) : AXIS_TYPE;
@@ -212,65 +220,102 @@ function readAxes(block: MergedBlock, axes: Axis[], session: Session): boolean {
   return sound;
 }
 
-/** The rule's place for texts that `except` leaves out. */
-function readExcept(
+interface Rule {
+  /** Position of an axis → the values that the rule names. */
+  readonly wanted: ReadonlyMap<number, ReadonlySet<string>>;
+  readonly at: Location;
+}
+
+/** The rules of one attribute of a matrix, asked with the axis texts of a cell. */
+interface Rules {
+  match(texts: readonly string[]): Rule | undefined;
+  /** Reports the rules that matched nothing so far. */
+  reportUnused(): void;
+}
+
+/** The rules of `except` or `optional`; undefined when there are none. */
+function readRules(
+  name: "except" | "optional",
   block: MergedBlock,
   axes: readonly Axis[],
   session: Session,
-): ((texts: readonly string[]) => Location | undefined) | undefined {
-  const attribute = block.body.attributes.get("except");
+): Rules | undefined {
+  const attribute = block.body.attributes.get(name);
   if (attribute === undefined) return undefined;
   const { findings } = session;
   const { notes } = attribute.frame;
-  const value = attributeValue(attribute, EXCEPT_TYPE, session, undefined);
+  const value = attributeValue(attribute, RULES_TYPE, session, undefined);
   if (value.type !== "list") return undefined;
-  const rules: {
-    readonly wanted: ReadonlyMap<number, ReadonlySet<string>>;
-    readonly at: Location;
-  }[] = [];
+  const rules: Rule[] = [];
   for (const rule of value.items) {
     if (rule.type !== "map") continue;
     const wanted = new Map<number, ReadonlySet<string>>();
-    for (const [name, choice] of rule.entries) {
-      const index = axes.findIndex((axis) => axis.name === name);
+    let sound = true;
+    for (const [axisName, choice] of rule.entries) {
+      const index = axes.findIndex((axis) => axis.name === axisName);
       const axis = axes[index];
+      const texts = axis && ruleTexts(name, choice, axis, session, notes);
       if (axis === undefined) {
-        findings.error(
-          "KM0251",
-          choice.at,
-          `"except" names the axis "${name}", which the matrix does not have`,
-          {
-            ...didYouMean(
-              name,
-              axes.map((candidate) => candidate.name),
-            ),
-            notes,
-          },
-        );
-        continue;
+        const known = axes.map((candidate) => candidate.name);
+        const message = `"${name}" names the axis "${axisName}", which the matrix does not have`;
+        findings.error("KM0251", choice.at, message, { ...oneOf(axisName, known), notes });
       }
-      const texts = new Set<string>();
-      for (const item of choice.type === "list" ? choice.items : [choice]) {
-        if (item.type === "poison") continue;
-        const text = axisText(item);
-        if (text !== undefined && axis.values.some((candidate) => candidate.text === text))
-          texts.add(text);
-        else
-          findings.error(
-            "KM0251",
-            item.at,
-            `"except" names ${show(item)}, which axis "${name}" does not have`,
-            { help: `it has ${axis.values.map((candidate) => candidate.text).join(", ")}`, notes },
-          );
-      }
-      wanted.set(index, texts);
+      if (texts === undefined) sound = false;
+      else wanted.set(index, texts);
     }
-    if (wanted.size > 0) rules.push({ wanted, at: rule.at });
+    if (sound && wanted.size > 0) rules.push({ wanted, at: rule.at });
   }
-  return (texts) =>
-    rules.find((rule) =>
-      [...rule.wanted].every(([index, allowed]) => allowed.has(texts[index] ?? "")),
-    )?.at;
+  const used = new Set<Rule>();
+  return {
+    match(texts) {
+      const found = rules.find(({ wanted }) =>
+        [...wanted].every(([index, allowed]) => allowed.has(texts[index] ?? "")),
+      );
+      if (found !== undefined) used.add(found);
+      return found;
+    },
+    reportUnused() {
+      for (const rule of rules) {
+        if (used.has(rule)) continue;
+        findings.error("KM0251", rule.at, `No cell of the matrix fits this rule of "${name}"`, {
+          help: 'remove it: "except", "when" or an earlier rule has its cells already',
+          notes,
+        });
+      }
+    },
+  };
+}
+
+/** The texts that a rule allows for an axis; undefined after a reported fault. */
+function ruleTexts(
+  name: string,
+  choice: Value,
+  axis: Axis,
+  { findings }: Session,
+  notes: Attribute["frame"]["notes"],
+): ReadonlySet<string> | undefined {
+  const texts = new Set<string>();
+  let sound = true;
+  for (const item of choice.type === "list" ? choice.items : [choice]) {
+    const text = item.type === "poison" ? undefined : axisText(item);
+    if (text !== undefined && axis.values.some((candidate) => candidate.text === text))
+      texts.add(text);
+    else {
+      sound = false;
+      if (item.type === "poison") continue;
+      const known = axis.values.map((candidate) => candidate.text);
+      findings.error(
+        "KM0251",
+        item.at,
+        `"${name}" names ${show(item)}, which axis "${axis.name}" does not have`,
+        {
+          help: didYouMean(text ?? "", known).help ?? `it has ${known.join(", ")}`,
+          notes,
+        },
+      );
+    }
+  }
+  return sound ? texts : undefined;
 }
 
 /** Every choice of one value per axis, the last axis varying fastest. */

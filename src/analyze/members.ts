@@ -26,6 +26,8 @@ export function evaluateMember(expr: MemberExpr, at: Location, env: Environment)
         return selfMember(name, at, nameAt, env);
       case "project":
         return projectMember(name, at, nameAt, env);
+      case "option":
+        return optionValue(name, at, nameAt, env);
       case "matrix":
         return matrixMember(name, at, nameAt, env);
       case "target":
@@ -145,6 +147,21 @@ function projectMember(name: string, at: Location, nameAt: Location, env: Enviro
     default:
       return unknown('"project"', name, PROJECT_MEMBERS, nameAt, env);
   }
+}
+
+function optionValue(name: string, at: Location, nameAt: Location, env: Environment): Value {
+  const { options, findings } = env.session;
+  if (options === undefined)
+    return unavailable(`option.${name}`, "the options are being declared", at, env);
+  const value = options.get(name);
+  if (value !== undefined) return { ...value, at };
+  findings.error("KM0215", nameAt, `The project has no option "${name}"`, {
+    help:
+      didYouMean(name, options.keys()).help ??
+      `declare it in the project's own recipe: project { options { ${name} = … } }`,
+    notes: env.frame.notes,
+  });
+  return poison(at);
 }
 
 function matrixMember(name: string, at: Location, nameAt: Location, env: Environment): Value {

@@ -10,8 +10,10 @@ import {
   platformOf,
   variantsOf,
 } from "../model/platform.js";
+import type { Overrides } from "../model/overrides.js";
 import { BodyReader } from "./body.js";
 import { checkBody } from "./check.js";
+import { readOptions, readTargets, type ReadOptions } from "./options.js";
 import { schemaOf } from "./schema.js";
 import { TARGET_MEMBERS, type Declared } from "./scope.js";
 import type { Cell, ProjectFacts, Session } from "./session.js";
@@ -49,7 +51,7 @@ function readerOf(declared: Declared, expander: Expander, session: Session): Bod
 }
 
 /** Evaluates every `target` declaration into `session.targets`. */
-export function declareTargets(expander: Expander, session: Session): void {
+function declareTargets(expander: Expander, session: Session): void {
   for (const declared of session.scope.all("target")) {
     session.targets.set(declared.name, targetPlatform(declared, expander, session));
   }
@@ -93,12 +95,9 @@ function targetPlatform(
   });
 }
 
-/** The facts of the root project's block, with defaults for what it leaves out. */
-export function readProject(
-  entry: readonly string[],
-  expander: Expander,
-  session: Session,
-): ProjectFacts {
+/** The root project's own block; further ones are faults. */
+function ownProject(entry: readonly string[], session: Session): Declared | undefined {
+  // Of the imported recipes' blocks only the names of things count: they are projects of their own.
   const own = session.scope.projects.filter(({ unit }) => entry.includes(unit.path));
   const [declared, ...others] = own;
   for (const other of others) {
@@ -107,9 +106,47 @@ export function readProject(
       help: "keep one of them",
     });
   }
-  // Of the imported recipes' blocks only the names of things count: they are projects of their own.
+  return declared;
+}
+
+/** What the root project says of itself, and what the command line says in its place. */
+export interface ProjectReading extends Omit<ReadOptions, "values"> {
+  readonly facts: ProjectFacts;
+}
+
+/** Reads the options and targets into the session, and the facts with defaults for what is left out. */
+export function readProject(
+  entry: readonly string[],
+  overrides: Overrides,
+  expander: Expander,
+  session: Session,
+): ProjectReading {
+  const declared = ownProject(entry, session);
   const reader = declared && readerOf(declared, expander, session);
-  const name = reader?.text("name") ?? path.basename(session.root);
+  const block = reader?.body.blocks.find(({ keyword }) => keyword === "options");
+  const { values, options, misfits } = readOptions(declared, block, overrides, session);
+  session.options = values;
+  declareTargets(expander, session);
+  const own = ownTargets(declared, reader, session);
+  const other = readTargets(overrides.targets, session);
+  const targets = overrides.targets.length === 0 ? own : other.targets;
+  const isOwn = (target: TargetValue): boolean => own.some(({ name }) => name === target.name);
+  const facts: ProjectFacts = {
+    name: reader?.text("name") ?? path.basename(session.root),
+    targets: targets.length === 0 ? own : targets,
+    hasOtherTargets: !targets.every(isOwn),
+    // A project for several platforms keeps its addresses when a command line asks for one.
+    hasTargetAxis: own.length > 1 || targets.length > 1,
+    epoch: reader?.number("epoch") ?? 0,
+  };
+  return { facts, options, misfits: [...misfits, ...other.misfits] };
+}
+
+function ownTargets(
+  declared: Declared | undefined,
+  reader: BodyReader | undefined,
+  session: Session,
+): TargetValue[] {
   const targets: TargetValue[] = [];
   for (const item of reader?.items("targets") ?? []) {
     if (item.type !== "target") continue;
@@ -132,5 +169,5 @@ export function readProject(
     };
     targets.push({ type: "target", name: "mips64le", platform: platformOf("mips64le"), at });
   }
-  return { name, targets, epoch: reader?.number("epoch") ?? 0 };
+  return targets;
 }

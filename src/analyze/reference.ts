@@ -29,6 +29,11 @@ function platformSuffix(platform: Platform): string {
   return `${platform.arch}${variant}${platform.float === "softfloat" ? "-softfloat" : ""}`;
 }
 
+/** A reference, or its tag, without the platform that `imageReference` appends. */
+export function withoutPlatform(reference: string, { arch }: Platform): string {
+  return reference.replace(new RegExp(`-${arch}(-v\\d+)?(-softfloat)?$`), "");
+}
+
 /** The name of an image or index: its attribute, else the label. */
 export function readName(reader: BodyReader, session: Session): string | undefined {
   const value = reader.value("name");
@@ -43,6 +48,22 @@ export function readName(reader: BodyReader, session: Session): string | undefin
       : value === undefined
         ? `add: name = "${name.toLowerCase().replace(/[^a-z0-9]+/g, "-")}"`
         : "use lower-case letters, digits, - . _ and /",
+  });
+  return undefined;
+}
+
+const HOST = "[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?";
+/** A host with a dot or a port, or localhost, and a path: what sets a registry apart from a name. */
+const REGISTRY = new RegExp(
+  `^(?:localhost|${HOST}\\.${HOST}|${HOST}(?=:))(?::[0-9]{1,5})?(?:/${NAME.source.slice(1, -1)})?$`,
+);
+
+/** The registry that clusters look for the image in; undefined when none is named. */
+export function readRegistry(reader: BodyReader, session: Session): string | undefined {
+  const value = reader.value("registry");
+  if (value?.type !== "str" || REGISTRY.test(value.text)) return reader.text("registry");
+  session.findings.error("KM0311", value.at, `"${value.text}" is not a registry`, {
+    help: 'write host[:port][/path] without a scheme, such as "docker.io/library"',
   });
   return undefined;
 }

@@ -2,7 +2,8 @@
  * From a reference to the cells it means.
  *
  * An axis of the same name is bound to the referring cell's value, an index fixes one, an axis with a
- * single value needs neither. What stays open or points at an absent cell is reported.
+ * single value needs neither. Optional cells are taken only by a bound or fixed axis. What stays open or
+ * points at an absent cell is reported.
  */
 import type { Location } from "../../grammar/index.js";
 import { platformName } from "../model/platform.js";
@@ -34,12 +35,9 @@ export function resolveOne(
   const fixed = fixAxes(reference, set, session);
   if (fixed === undefined) return undefined;
   const open: Axis[] = [];
-  const texts: string[] = [];
+  const decided = new Map<Axis, string>();
   for (const axis of set.axes) {
-    const text =
-      fixed.get(axis) ??
-      boundText(axis, from) ??
-      (axis.values.length === 1 ? axis.values[0]?.text : undefined);
+    const text = fixed.get(axis) ?? boundText(axis, from, set) ?? onlyText(axis, set);
     if (text === undefined) {
       open.push(axis);
       continue;
@@ -61,9 +59,11 @@ export function resolveOne(
       );
       return undefined;
     }
-    texts.push(text);
+    decided.set(axis, text);
   }
   if (open.length > 0) {
+    const usual = fitting(set, decided).filter(({ address }) => !set.optional.has(address));
+    if (usual.length === 1 && set.optional.size > 0) return usual[0];
     const cells = [...set.cells.values()].map((cell) => cell.address);
     session.findings.error(
       "KM0306",
@@ -76,13 +76,16 @@ export function resolveOne(
     );
     return undefined;
   }
-  const key = texts.join(",");
+  const key = [...decided.values()].join(",");
   const cell = set.cells.get(key);
   if (cell === undefined) reportAbsent(reference, set, key, from, session);
   return cell;
 }
 
-/** Every cell a reference means: all of the axes that no index fixes. */
+/**
+ * Every cell a reference means: all of the axes that no index fixes, optional ones only where the
+ * indices leave nothing else.
+ */
 export function resolveAll(
   reference: ReferenceValue,
   from: Cell,
@@ -93,16 +96,34 @@ export function resolveAll(
   if (set === undefined || set.failed) return undefined;
   const fixed = fixAxes(reference, set, session);
   if (fixed === undefined) return undefined;
-  const cells: Cell[] = [];
-  for (const cell of set.cells.values()) {
-    const fits = [...fixed].every(
-      ([axis, text]) => axisText(cell.axes.get(axis.name) as ReferenceValue) === text,
-    );
-    if (fits) cells.push(cell);
-  }
+  const cells = fitting(set, fixed);
+  const usual = cells.filter(({ address }) => !set.optional.has(address));
+  if (usual.length > 0) return usual;
   if (cells.length === 0)
     reportAbsent(reference, set, [...set.absent.keys()][0] ?? "", from, session);
+  else if (fixed.size === 0) {
+    const named = cells.map(({ address }) => address).join(", ");
+    session.findings.error(
+      "KM0305",
+      reference.at,
+      `${from.address} needs ${referenceText(reference)}, all cells of which are optional`,
+      {
+        help: `name what is wanted: ${named}`,
+        notes: [{ message: "declared here", at: set.declared.at }],
+      },
+    );
+    return [];
+  }
   return cells;
+}
+
+/** The cells that have these values of axes. */
+function fitting(set: CellSet, texts: ReadonlyMap<Axis, string>): Cell[] {
+  return [...set.cells.values()].filter((cell) =>
+    [...texts].every(
+      ([axis, text]) => axisText(cell.axes.get(axis.name) as ReferenceValue) === text,
+    ),
+  );
 }
 
 /** Reports a node of another platform than the one that uses it. False when they differ. */
@@ -168,11 +189,23 @@ function fixAxes(
   return fixed;
 }
 
-/** The value of the referring cell's axis of the same name; its platform stands for a target axis. */
-function boundText(axis: Axis, from: Cell): string | undefined {
+/**
+ * The value of the referring cell's axis of the same name; its platform stands for a target axis. One
+ * that a declaration with optional cells does not have leaves the axis open.
+ */
+function boundText(axis: Axis, from: Cell, { optional }: CellSet): string | undefined {
   const own = from.axes.get(axis.name);
-  if (own !== undefined) return axisText(own);
-  return axis.name === "target" ? from.target?.name : undefined;
+  const text =
+    own !== undefined ? axisText(own) : axis.name === "target" ? from.target?.name : undefined;
+  const isMissing = axis.name !== "target" && !axis.values.some((value) => value.text === text);
+  return optional.size > 0 && isMissing ? undefined : text;
+}
+
+/** The value of an axis that has only this one, unless only optional cells may have it. */
+function onlyText(axis: Axis, set: CellSet): string | undefined {
+  const [only, second] = axis.values;
+  if (only === undefined || second !== undefined) return undefined;
+  return set.optional.size < set.cells.size || set.cells.size === 0 ? only.text : undefined;
 }
 
 function reportAbsent(

@@ -26,7 +26,21 @@ export const MATRIX: BlockSchema = {
       "Combinations to leave out: maps from axis to value or list of values.",
       { fallback: "[]" },
     ),
+    attribute(
+      "optional",
+      list({ t: "Any" }),
+      "Combinations, as in `except`, that exist but are taken only where the cell is named.",
+      { fallback: "[]" },
+    ),
   ],
+  blocks: [],
+};
+
+export const OPTIONS: BlockSchema = {
+  keyword: "options",
+  doc: "Values that a command line may set in place of their defaults: --set NAME=VALUE.",
+  open: { doc: "A name and its default: a literal or a list of literals." },
+  attributes: [],
   blocks: [],
 };
 
@@ -101,7 +115,7 @@ const STEP: BlockSchema = {
       fallback: "0",
       goesWith: ["cmd", "signal"],
     }),
-    attribute("http", str, "URL on the loopback interface."),
+    attribute("http", str, "URL on the loopback interface; certificates are not checked."),
     attribute("method", str, "Request method.", { fallback: '"GET"', goesWith: ["http"] }),
     attribute("body", str, "Body of the request.", { goesWith: ["http"] }),
     attribute("status", { t: "Int" }, "The wanted status.", {

@@ -33,6 +33,7 @@ export const REWRITE: BlockSchema = {
     ),
     attribute("apk", ref("packages"), "The table that the names of apk go through."),
     attribute("apt", ref("packages"), "The table that the names of apt go through."),
+    attribute("dnf", ref("packages"), "The table that the names of dnf and yum go through."),
     attribute(
       "drop",
       list({ t: "Re" }),

@@ -2,13 +2,31 @@
  * What every kind of declaration may contain: one table for checking, did-you-mean, defaults, the
  * reference and completion.
  */
-import { C, DIRECTORY, GO, GOMOD, MATRIX, PATCHES, TEST, USER, WHEN } from "./schema-blocks.js";
+import {
+  C,
+  DIRECTORY,
+  GO,
+  GOMOD,
+  MATRIX,
+  OPTIONS,
+  PATCHES,
+  TEST,
+  USER,
+  WHEN,
+} from "./schema-blocks.js";
 import { BASE, IMAGE_BLOCKS, INSTALL, PACKAGES } from "./schema-debian.js";
 import { DOCKERFILE, REWRITE } from "./schema-dockerfile.js";
 import { attribute, type BodySchema, type KindSchema } from "./schema-types.js";
 import { describeType, list, map, names, ref, str, union } from "./types.js";
 
-export const SOURCE_ORIGINS = ["go_module", "git", "archive", "directory", "files"] as const;
+export const SOURCE_ORIGINS = [
+  "go_module",
+  "git",
+  "archive",
+  "directory",
+  "files",
+  "toolchain",
+] as const;
 
 const SCHEMAS: readonly KindSchema[] = [
   {
@@ -23,7 +41,7 @@ const SCHEMAS: readonly KindSchema[] = [
         fallback: "1970-01-01T00:00:00Z",
       }),
     ],
-    blocks: [],
+    blocks: [OPTIONS],
   },
   {
     kind: "target",
@@ -74,6 +92,7 @@ const SCHEMAS: readonly KindSchema[] = [
         fallback: '"."',
         goesWith: ["files"],
       }),
+      attribute("toolchain", ref("toolchain"), "A Go toolchain: the tree of its release."),
     ],
     blocks: [MATRIX],
   },
@@ -114,6 +133,9 @@ const SCHEMAS: readonly KindSchema[] = [
       attribute("name", str, "The image's name.", { fallback: "the label" }),
       attribute("version", { t: "Version" }, "The image's version; its tag is this without the v."),
       attribute("tag", str, "The tag.", { fallback: "the version, else latest" }),
+      attribute("registry", str, "Where clusters look for it, such as k8s.gcr.io.", {
+        fallback: "docker.io/library",
+      }),
       attribute("run_as", str, "User name, uid or uid:gid."),
       attribute("entrypoint", list(str), "argv of the container.", { fallback: "the base's" }),
       attribute("cmd", list(str), "Default arguments.", { fallback: "[]" }),
@@ -150,6 +172,12 @@ const SCHEMAS: readonly KindSchema[] = [
         list(ref("source", "toolchain", "component", "base", "image", "index", "group")),
         "The nodes.",
         { required: true },
+      ),
+      attribute(
+        "unwanted",
+        map(str),
+        "Images that are left out, as REGISTRY/NAME:TAG with `*` for any text, and why.",
+        { fallback: "{}" },
       ),
     ],
     blocks: [],

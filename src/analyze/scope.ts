@@ -33,6 +33,7 @@ export const TARGET_MEMBERS = [
 /** Names that are objects, not values. */
 export const ROOTS: ReadonlySet<string> = new Set([
   "project",
+  "option",
   "self",
   "target",
   "matrix",

@@ -17,6 +17,7 @@ const BARE_KINDS = ["image", "group", "index", "base", "component", "source", "t
 /**
  * The addresses that `patterns` mean: an exact address, an address without axes (all cells), a glob
  * with `*` (within a part) or `**` (across `/`), or a bare name. Groups stand for their members.
+ * Optional nodes are meant only by their exact name, or by a glob that has brackets.
  */
 export function select(graph: BuildGraph, patterns: readonly string[]): Selection {
   const addresses = new Set<Address>();
@@ -33,10 +34,16 @@ function matching(graph: BuildGraph, pattern: string): Address[] {
   if (graph.nodes.has(pattern)) return [pattern];
   const all = [...graph.nodes.keys()];
   const isGlob = pattern.includes("*");
+  const namesCells = !isGlob || pattern.includes("[");
   const matches = (text: string): boolean =>
     isGlob ? globMatches(pattern, text) : text === pattern;
+  /** `start`: where the part of the address begins that the pattern is about. */
+  const isMeant = (address: Address, start: number): boolean =>
+    graph.nodes.get(address)?.optional === true
+      ? namesCells && matches(address.slice(start))
+      : matches(address.slice(start)) || matches(withoutAxes(address).slice(start));
   if (pattern.includes(".") && /^[a-z*]+\./.test(pattern)) {
-    const direct = all.filter((address) => matches(address) || matches(withoutAxes(address)));
+    const direct = all.filter((address) => isMeant(address, 0));
     if (direct.length > 0) return direct;
   }
   // A name may have dots of its own, so that bare names are tried for every pattern.
@@ -45,8 +52,7 @@ function matching(graph: BuildGraph, pattern: string): Address[] {
       (address) =>
         address.startsWith(`${kind}.`) &&
         !address.includes("/") &&
-        (matches(address.slice(kind.length + 1)) ||
-          matches(withoutAxes(address).slice(kind.length + 1))),
+        isMeant(address, kind.length + 1),
     );
     if (named.length > 0) return named;
   }

@@ -14,6 +14,10 @@ import type { TargetValue, Value } from "./values.js";
 export interface ProjectFacts {
   readonly name: string;
   readonly targets: readonly TargetValue[];
+  /** Whether the targets are others than the recipe's, so that names of images say which. */
+  readonly hasOtherTargets: boolean;
+  /** Whether components, bases and images have the axis `target`. */
+  readonly hasTargetAxis: boolean;
   /** Seconds since the epoch. */
   readonly epoch: number;
 }
@@ -28,6 +32,8 @@ export interface Session {
   readonly budget: Budget;
   /** `evaluate()`, by which operators, members and functions reach back to their operands. */
   readonly evaluate: (expr: Expr, env: Environment) => Value;
+  /** The project's options by name; absent while they are evaluated. */
+  options: ReadonlyMap<string, Value> | undefined;
   /** Absent while the project's own block is evaluated. */
   project: ProjectFacts | undefined;
   /** The platforms of the declared targets; undefined for one that failed. */

@@ -117,8 +117,8 @@ function groupsOf(graph: BuildGraph): ReadonlySet<Address> {
 }
 
 function savedPlanTarget(workspace: Workspace, patterns: readonly string[]): SavedPlanTarget {
-  const { storePath, root } = workspace.environment;
-  const selection = selectionText(patterns);
+  const { storePath, root, overrides } = workspace.environment;
+  const selection = selectionText(patterns, overrides);
   return {
     path: planPath(storePath, root, selection),
     selection,

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { ChildProcessRunner, DiskFileReader } from "../host/index.js";
 import { UsageError, type Environment } from "../commands/index.js";
 import { PROJECT_FILE, projectRoot, storeRoot, usualStoreRoot } from "../plan/locations.js";
+import { readOverrides } from "../plan/overrides.js";
 import { paintFor, type Paint, type ProgressMode } from "../report/index.js";
 
 /** Replaced by the bundler. */
@@ -27,6 +28,8 @@ export interface GlobalOptions {
   readonly color?: string;
   readonly durable?: boolean;
   readonly offline?: boolean;
+  readonly set?: readonly string[];
+  readonly target?: readonly string[];
 }
 
 export interface Streams {
@@ -36,7 +39,7 @@ export interface Streams {
   readonly errPaint: Paint;
 }
 
-/** @throws UsageError for a directory that is not there */
+/** @throws UsageError for a directory that is not there, or overrides of another form */
 export function makeEnvironment(
   options: GlobalOptions,
   onWarning: (message: string) => void,
@@ -46,6 +49,12 @@ export function makeEnvironment(
   const root = projectRoot(start);
   if (root === undefined)
     throw new UsageError(`No directory "${start}"`, "name the project with -C DIRECTORY");
+  const overrides = readOverrides(options.set ?? [], options.target ?? []);
+  if (overrides === undefined)
+    throw new UsageError(
+      "--set takes NAME=VALUE, --target names of platforms",
+      "e.g. --set kubernetes=v1.16.3, --target riscv64 or --target mips64le,riscv64",
+    );
   // The bundle stands in dist/ beside recipes/.
   const installation = dirname(__dirname);
   return {
@@ -61,6 +70,7 @@ export function makeEnvironment(
     testDriver: join(__dirname, "test-driver.cjs"),
     version: VERSION,
     durable: options.durable !== false,
+    overrides,
     onWarning,
   };
 }

@@ -7,7 +7,6 @@ import {
   graphText,
   isExportable,
   keyDocument,
-  listImages,
   nodeLog,
   openProject,
   pushImage,
@@ -21,13 +20,7 @@ import {
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
-import {
-  diagnosticsAsData,
-  formatBytes,
-  printable,
-  renderDiagnostics,
-  renderTable,
-} from "../report/index.js";
+import { diagnosticsAsData, printable, renderDiagnostics } from "../report/index.js";
 import { openFor } from "./build-commands.js";
 import {
   abortOnSignals,
@@ -179,6 +172,7 @@ function looked(graph: BuildGraph, patterns: readonly string[]): Address[] {
 export interface QueryFlags {
   readonly deps?: boolean;
   readonly rdeps?: boolean;
+  readonly options?: boolean;
 }
 
 export async function runQuery(
@@ -187,6 +181,7 @@ export async function runQuery(
   flags: QueryFlags,
 ): Promise<ExitCode> {
   const streams = makeStreams(globals);
+  if (flags.options === true) return printOptions(globals, streams);
   const { graph } = await knownProject(globals, streams);
   const relation =
     flags.deps === true ? "dependencies" : flags.rdeps === true ? "dependents" : "self";
@@ -198,11 +193,31 @@ export async function runQuery(
         address,
         kind: node?.definition.kind,
         dependencies: node?.dependencies,
+        optional: node?.optional,
         doc: node?.doc,
       };
     });
     streams.out(`${JSON.stringify(rows)}\n`);
   } else streams.out(addresses.map((address) => `${printable(address)}\n`).join(""));
+  return EXIT.ok;
+}
+
+/** `kmips query --options`: what `--set` takes, with the values that count. */
+function printOptions(globals: GlobalOptions, streams: Streams): ExitCode {
+  const { options } = openProject(makeEnvironment(globals, () => undefined));
+  if (globals.json === true) {
+    const rows = options.map(({ name, type, value, fallback, isSet, doc }) => ({
+      ...{ name, type, value, default: fallback, set: isSet, doc },
+    }));
+    streams.out(`${JSON.stringify(rows)}\n`);
+    return EXIT.ok;
+  }
+  for (const { name, type, value, fallback, isSet, doc } of options) {
+    const usual = isSet ? `, default ${fallback}` : "";
+    for (const line of doc?.split("\n") ?? []) streams.out(`## ${printable(line)}\n`);
+    streams.out(`${name} = ${printable(value)}  # ${type}${printable(usual)}\n`);
+  }
+  if (options.length === 0) streams.err("the project has no options\n");
   return EXIT.ok;
 }
 
@@ -215,30 +230,6 @@ export async function runGraph(
   const { graph } = await knownProject(globals, streams);
   streams.out(graphText(graph, looked(graph, patterns), flags.format));
   return EXIT.ok;
-}
-
-export async function runImages(globals: GlobalOptions): Promise<ExitCode> {
-  return withWorkspace(globals, (workspace, streams) => {
-    const rows = listImages(workspace);
-    if (globals.json === true)
-      streams.out(`${JSON.stringify({ store: workspace.store.root, images: rows })}\n`);
-    else {
-      streams.out(
-        renderTable(
-          ["image", "platform", "size", "tests passed", "digest"],
-          rows.map((row) => [
-            row.reference,
-            row.platform,
-            formatBytes(row.sizeBytes),
-            row.tests === 0 ? "none" : `${row.passed} of ${row.tests}`,
-            row.digest ?? "not built",
-          ]),
-        ),
-      );
-      streams.err(`skopeo inspect oci:${workspace.store.root}:IMAGE reads one\n`);
-    }
-    return EXIT.ok;
-  });
 }
 
 export async function runLog(globals: GlobalOptions, pattern: string): Promise<ExitCode> {

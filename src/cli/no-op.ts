@@ -7,7 +7,9 @@
 import { resolve } from "node:path";
 // Not through the folder's index: it would pull the whole planner into the start-up program.
 import { checkPlan, readPlan } from "../plan/flat-plan.js";
+import type { Overrides } from "../model/overrides.js";
 import { planPath, projectRoot, selectionText, storeRoot } from "../plan/locations.js";
+import { readOverrides } from "../plan/overrides.js";
 import { print } from "./print.js";
 
 /** Set by esbuild.config.mjs. */
@@ -29,6 +31,7 @@ interface BuildArguments {
   readonly store: string | undefined;
   readonly progress: Progress;
   readonly json: boolean;
+  readonly overrides: Overrides;
 }
 
 /** Whether the command line is a build with nothing to do; its answer is printed then. */
@@ -39,7 +42,7 @@ export function answerFromPlan(words: readonly string[]): boolean {
   const root = projectRoot(resolve(cwd, build.directory));
   if (root === undefined) return false;
   const store = storeRoot(build.store, process.env, cwd);
-  const selection = selectionText(build.selectors);
+  const selection = selectionText(build.selectors, build.overrides);
   const plan = readPlan(planPath(store, root, selection));
   if (plan === undefined) return false;
   if (plan.text("tool") !== __KMIPS_BUILD_ID__ || plan.text("selection") !== selection)
@@ -60,6 +63,7 @@ function readArguments(words: readonly string[]): BuildArguments | undefined {
   let command: string | undefined;
   const selectors: string[] = [];
   const values = new Map<string, string>();
+  const lists = { "--set": [] as string[], "--target": [] as string[] };
   let json = false;
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
@@ -69,16 +73,24 @@ function readArguments(words: readonly string[]): BuildArguments | undefined {
     } else if (word === "--json") json = true;
     else if (word !== "--expect-cached" || command === undefined) {
       const equals = word.startsWith("--") ? word.indexOf("=") : -1;
-      const name = VALUE_FLAGS.get(equals === -1 ? word : word.slice(0, equals));
+      const flag = equals === -1 ? word : word.slice(0, equals);
       const value = equals === -1 ? words[++index] : word.slice(equals + 1);
-      if (name === undefined || !value) return undefined;
-      values.set(name, value);
+      if (!value) return undefined;
+      if (flag === "--set" || flag === "--target") lists[flag].push(value);
+      else {
+        const name = VALUE_FLAGS.get(flag);
+        if (name === undefined) return undefined;
+        values.set(name, value);
+      }
     }
   }
   const progress = values.get("progress") || process.env["KMIPS_PROGRESS"] || "auto";
   if (command !== "build" || !isProgress(progress)) return undefined;
+  const overrides = readOverrides(lists["--set"], lists["--target"]);
+  if (overrides === undefined) return undefined;
   return {
     selectors,
+    overrides,
     directory: values.get("directory") ?? ".",
     store: values.get("store"),
     progress,

@@ -19,6 +19,7 @@ import { addControlPlaneCommands } from "./control-plane-options.js";
 import { wholeNumber, type ExitSetter } from "./option-values.js";
 import { VERSION, type GlobalOptions } from "./environment.js";
 import { runDoctor, runGc, type GcFlags } from "./house-commands.js";
+import { runImages, type ImagesFlags } from "./images-command.js";
 import { runSetup, type SetupFlags } from "./setup-command.js";
 import {
   runCheck,
@@ -26,7 +27,6 @@ import {
   runExport,
   runFmt,
   runGraph,
-  runImages,
   runKey,
   runLog,
   runPush,
@@ -51,7 +51,8 @@ const DESCRIPTION =
 
 const NODES_HELP = `
 NODES are addresses (component.etcd, image.hello[riscv64]), globs ('image.*'), names (etcd) or
-groups; none means everything. kmips query lists them.`;
+groups; none means everything. kmips query lists them. Optional cells are taken only by their own
+name, image.x[upstream], or by a glob with brackets.`;
 
 /** Builds the command tree; `exit` receives the code of the command that ran. */
 export function makeProgram(exit: ExitSetter): Command {
@@ -64,6 +65,16 @@ export function makeProgram(exit: ExitSetter): Command {
       "the project: the nearest directory upwards with project.kmips",
     )
     .option("--store <dir>", "the store (env KMIPS_STORE; default $XDG_CACHE_HOME/kmips)")
+    .option(
+      "--set <name=value>",
+      "an option of the project in place of its default; may stand several times",
+      collect,
+    )
+    .option(
+      "--target <platforms>",
+      "build for these platforms, with commas between, in place of the project's",
+      collect,
+    )
     .option("--json", "print results as JSON")
     .option("--progress <mode>", "auto, tty, plain, json or quiet (env KMIPS_PROGRESS)")
     .option("--color <when>", "auto, always or never (env NO_COLOR, FORCE_COLOR, CLICOLOR)")
@@ -102,6 +113,7 @@ export function makeProgram(exit: ExitSetter): Command {
   command("build [nodes...]", "run what is invalidated, and its tests", [
     "kmips build                    # everything",
     "kmips build etcd 'test*'       # an image and what it needs",
+    "kmips build --set kubernetes=v1.16.3 --target riscv64",
     "kmips build --expect-cached    # exit 10 and say why if anything would run",
   ])
     .addOption(jobs)
@@ -184,9 +196,11 @@ export function makeProgram(exit: ExitSetter): Command {
     "kmips query 'image.*'",
     "kmips query etcd --deps",
     "kmips query source.kubernetes --rdeps",
+    "kmips query --options          # what --set takes",
   ])
     .option("--deps", "with everything they need")
     .option("--rdeps", "with everything that needs them")
+    .option("--options", "list the project's options and their values instead")
     .action(async (nodes: string[], options: QueryFlags) =>
       exit(await runQuery(globals(), nodes, options)),
     );
@@ -203,10 +217,18 @@ export function makeProgram(exit: ExitSetter): Command {
 
   command(
     "images",
-    "the images of the project and what the store has of them",
-    ["kmips images", "skopeo inspect oci:STORE:etcd:3.3.15"],
+    "the images of the project and what the store has of them, or what the tests of a release want",
+    [
+      "kmips images",
+      "kmips images --for k8s.io/kubernetes@v1.16.2     # built, buildable, missing, not wanted",
+      "kmips images --for source.kubernetes --tests etcd",
+      "skopeo inspect oci:STORE:etcd:3.3.15",
+    ],
     false,
-  ).action(async () => exit(await runImages(globals())));
+  )
+    .option("--for <source>", "what this source's end-to-end tests use: MODULE@VERSION or a source")
+    .option("--tests [image]", "with --for: the tests that need each image, or this one")
+    .action(async (options: ImagesFlags) => exit(await runImages(globals(), options)));
 
   command("log <node>", "what the last run of a node printed", ["kmips log component.etcd"]).action(
     async (node: string) => exit(await runLog(globals(), node)),
@@ -319,6 +341,11 @@ export function makeProgram(exit: ExitSetter): Command {
     process.stdout.write(completionScript(shell as Shell, program));
   });
   return program;
+}
+
+/** The values of an option that may stand several times. */
+function collect(value: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, value];
 }
 
 function gzipLevel(text: string): number {

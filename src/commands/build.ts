@@ -17,7 +17,13 @@ import { closureOf, planBuild, type Plan } from "../plan/plan.js";
 import { checkBudgets } from "./budgets.js";
 import { isNamed, layerBytes, topOutput, type BuiltImage } from "./built-image.js";
 import { recordFacts } from "./record-facts.js";
-import { changedBlobs, savePlan, startClock, type SavedPlanTarget } from "./saved-plan.js";
+import {
+  changedBlobs,
+  forgetPlans,
+  savePlan,
+  startClock,
+  type SavedPlanTarget,
+} from "./saved-plan.js";
 import { analyzeAgain, recordOf, type Workspace } from "./workspace.js";
 
 export interface BuildRequest {
@@ -104,9 +110,12 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
 }
 
 /** Plans and executes a selection; no report when `expectCached` stops it before anything ran. */
-async function execute(
+export async function execute(
   workspace: Workspace,
-  request: BuildRequest,
+  request: Pick<
+    BuildRequest,
+    "jobs" | "keepGoing" | "offline" | "expectCached" | "signal" | "onEvent" | "builders"
+  >,
   selection: readonly Address[],
   forced: ReadonlySet<Address>,
 ): Promise<{ readonly plan: Plan; readonly report: BuildReport | undefined }> {
@@ -224,6 +233,7 @@ async function nameImages(
   const images: BuiltImage[] = [];
   const references = new Map<string, Descriptor>();
   const known = store.references();
+  let hasMoved = false;
   for (const [address, { node }] of plan.nodes) {
     const { definition } = node;
     if (!isNamed(definition)) continue;
@@ -234,7 +244,9 @@ async function nameImages(
     if (record === undefined || output === undefined) continue;
     const sizeBytes = layerBytes(record);
     images.push({ address, reference: definition.reference, digest: output.digest, sizeBytes });
-    if (known.get(definition.reference)?.digest === output.digest) continue;
+    const named = known.get(definition.reference);
+    if (named?.digest === output.digest) continue;
+    hasMoved ||= named !== undefined;
     references.set(definition.reference, {
       mediaType: definition.kind === "index" ? MEDIA_TYPES.index : MEDIA_TYPES.manifest,
       digest: output.digest,
@@ -243,5 +255,6 @@ async function nameImages(
     });
   }
   if (references.size > 0) await store.setReferences(references);
+  if (hasMoved) forgetPlans(workspace);
   return images;
 }

@@ -4,6 +4,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { CollectionPlan, Digest } from "../../cache/index.js";
 import { History } from "../plan/history.js";
+import { HISTORY } from "../plan/locations.js";
 import type { Workspace } from "./workspace.js";
 
 export interface CollectRequest {
@@ -45,12 +46,15 @@ async function removeBuilderTree({ environment, tools }: Workspace, path: string
   });
 }
 
-/** The keys of the last successful builds of every project in the store. */
+/** The keys of the last successful builds of every project in the store, with all overrides. */
 export function lastKeys({ store }: Workspace): Set<Digest> {
   const keys = new Set<Digest>();
   for (const project of readdirSync(store.paths.projects)) {
-    const history = History.open(join(store.paths.project(project), "history"));
-    for (const key of history.lastKeys()) keys.add(key);
+    const directory = store.paths.project(project);
+    for (const name of readdirSync(directory)) {
+      if (!name.startsWith(HISTORY)) continue;
+      for (const key of History.open(join(directory, name)).lastKeys()) keys.add(key);
+    }
   }
   return keys;
 }

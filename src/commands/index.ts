@@ -3,6 +3,7 @@ export { build, type BuildRequest, type BuildResult } from "./build.js";
 export type { BuiltImage } from "./built-image.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export type { Check } from "./check.js";
+export { coverage, type CoverageReport, type CoverageRow, type CoverageState } from "./coverage.js";
 export { diagnose, findUserBuilder, needsOf, type Needs } from "./doctor.js";
 export {
   listSpecs,

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import type { Digest, Store } from "../../cache/index.js";
 import { Builders, type BuilderPrograms } from "../execute/index.js";
 import { History } from "../plan/history.js";
-import { PROJECT_FILE, projectDirectory, projectRoot } from "../plan/locations.js";
+import { historyPath, PROJECT_FILE, projectDirectory, projectRoot } from "../plan/locations.js";
 import type { Address } from "../model/node.js";
+import { NO_OVERRIDES } from "../model/overrides.js";
 import { openStoreOf, type Environment, type Workspace } from "./workspace.js";
 
 const PROGRAMS = ["buildkitd", "buildx"] as const;
@@ -17,7 +18,7 @@ const PROGRAMS = ["buildkitd", "buildx"] as const;
 export function builderEnvironment(environment: Environment): Environment {
   const directory = join(environment.shipped, "builder");
   const root = projectRoot(directory) ?? directory;
-  return { ...environment, root, entry: [join(root, PROJECT_FILE)] };
+  return { ...environment, root, entry: [join(root, PROJECT_FILE)], overrides: NO_OVERRIDES };
 }
 
 /** The nodes that make the private builder of this machine. */
@@ -79,7 +80,7 @@ function programsIn(
   { environment, store, tools }: BuilderHome,
 ): BuilderPrograms | undefined {
   const { root } = builderEnvironment(environment);
-  const history = History.open(join(projectDirectory(storePath, root), "history"));
+  const history = History.open(historyPath(projectDirectory(storePath, root), NO_OVERRIDES));
   const [buildkitd, buildx] = builderNodes(tools.hostArch).map((address, at) => {
     const key = history.lastBuilt(address);
     const record = key === undefined ? undefined : store.getAction(key);

@@ -3,11 +3,11 @@
  * when nothing changed.
  */
 import { hash } from "node:crypto";
-import { statSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { hexOf, type Digest } from "../../cache/index.js";
 import { fileSystemClock, readPlan, writePlan } from "../plan/flat-plan.js";
-import { PROJECT_FILE } from "../plan/locations.js";
+import { isPlanFile, PROJECT_FILE } from "../plan/locations.js";
 import type { Plan } from "../plan/plan.js";
 import type { BuiltImage } from "./built-image.js";
 import { lockPaths } from "./locks.js";
@@ -75,6 +75,15 @@ export function savePlan(
     absent: [...inputs.absent, ...locks.filter((path) => !present.includes(path))],
     answer: target.answer(nodes, images),
   });
+}
+
+/**
+ * Forgets the saved plans of all selections and overrides: an image took a name from another one, so
+ * that "nothing changed" is no longer all that has to be said.
+ */
+export function forgetPlans({ stateDirectory }: Workspace): void {
+  for (const name of readdirSync(stateDirectory))
+    if (isPlanFile(name)) rmSync(join(stateDirectory, name), { force: true });
 }
 
 /** Blobs of the saved plan whose file is not as the plan saw it: damaged, touched or gone. */

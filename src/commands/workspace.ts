@@ -11,9 +11,10 @@ import { analyze, select, type Analysis, type KnownResults } from "../analyze/in
 import { FlockLocker, Tools, type ToolSearch } from "../host/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, GraphNode } from "../model/node.js";
+import { NO_OVERRIDES, type Overrides } from "../model/overrides.js";
 import type { FileReader, ProcessRunner } from "../model/ports.js";
 import { History } from "../plan/history.js";
-import { projectDirectory } from "../plan/locations.js";
+import { historyPath, projectDirectory } from "../plan/locations.js";
 import { planBuild } from "../plan/plan.js";
 import { UsageError } from "./errors.js";
 import { StoredResults } from "./known-results.js";
@@ -40,6 +41,7 @@ export interface Environment {
   readonly testDriver: string;
   readonly version: string;
   readonly durable: boolean;
+  readonly overrides: Overrides;
   readonly onWarning: (message: string) => void;
 }
 
@@ -49,6 +51,7 @@ export interface Project {
   readonly notes: Analysis["notes"];
   /** Nodes whose results decide more of the graph, as long as these are not known. */
   readonly unknown: Analysis["unknown"];
+  readonly options: Analysis["options"];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -75,7 +78,10 @@ export class RecipeErrors extends Error {
   }
 }
 
-/** Reads and checks the recipes. @throws RecipeErrors, UsageError when there is no recipe */
+/**
+ * Reads and checks the recipes.
+ * @throws RecipeErrors, UsageError when there is no recipe or an override does not fit the project
+ */
 export function openProject(environment: Environment, known?: KnownResults): Project {
   if (environment.entry.length === 0) {
     throw new UsageError(
@@ -83,13 +89,15 @@ export function openProject(environment: Environment, known?: KnownResults): Pro
       "make a project.kmips there, or name the project with -C DIRECTORY",
     );
   }
-  const { graph, diagnostics, notes, unknown } = analyze({
+  const { graph, diagnostics, notes, unknown, options, misfits } = analyze({
     ...environment,
     ...(known !== undefined && { known }),
   });
+  const [misfit] = misfits;
+  if (misfit !== undefined) throw new UsageError(misfit.message, misfit.help);
   if (graph === undefined || diagnostics.some((d) => d.severity === "error"))
     throw new RecipeErrors(diagnostics);
-  return { environment, graph, notes, unknown, diagnostics };
+  return { environment, graph, notes, unknown, options, diagnostics };
 }
 
 /** Opens the store, making it when need be unless it is only read. @throws errors of the cache */
@@ -132,7 +140,7 @@ export async function openWorkspace(
     stateDirectory,
     known: new StoredResults(store, stateDirectory),
     inputs: new LiveInputs(fileIndex, tools, readLocks(environment)),
-    history: History.open(join(stateDirectory, "history")),
+    history: openHistory(stateDirectory, environment.overrides),
   };
   try {
     return lookUpUnknown(workspace, onlyRecipes);
@@ -140,6 +148,16 @@ export async function openWorkspace(
     await store.close();
     throw error;
   }
+}
+
+/**
+ * What was built with these overrides. What was not is compared with the project's usual builds, so
+ * that a plan shows what the overrides change.
+ */
+function openHistory(stateDirectory: string, overrides: Overrides): History {
+  const usual = historyPath(stateDirectory, NO_OVERRIDES);
+  const own = historyPath(stateDirectory, overrides);
+  return own === usual ? History.open(own) : History.open(own, History.open(usual));
 }
 
 /**
@@ -183,14 +201,14 @@ export function recordOf(
 }
 
 /**
- * The nodes that patterns name, with their tests. No pattern names everything but the sources and
- * toolchains of shipped recipes, which come along where something needs them.
+ * The nodes that patterns name, with their tests. No pattern names everything but optional cells, and
+ * the sources and toolchains of shipped recipes, which come along where something needs them.
  * @throws UsageError
  */
 export function selectNodes(graph: BuildGraph, patterns: readonly string[]): Address[] {
   if (patterns.length === 0) {
     return [...graph.nodes.values()]
-      .filter((node) => !isShippedInput(node))
+      .filter((node) => node.optional !== true && !isShippedInput(node))
       .map((node) => node.address);
   }
   return withTests(graph, matchNodes(graph, patterns));

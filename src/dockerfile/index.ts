@@ -16,5 +16,5 @@ export type { EvaluatedStage, StageOptions, StageState, Step } from "./stage.js"
 export { expandFrom, globalArgs } from "./values.js";
 export { ignoreRules, isPathPattern, pathPattern } from "./path-pattern.js";
 export { platformArgs, type DockerPlatform } from "./platform-args.js";
-export type { PackageManager, PackageName } from "./package-commands.js";
+export { PACKAGE_MANAGERS, type PackageManager, type PackageName } from "./package-commands.js";
 export { splitExec, splitRun, type RunPart, type SplitRun } from "./split-run.js";

@@ -1,11 +1,13 @@
 /**
  * Recognizes what package managers are told to do.
- * Manuals: apk(8), apt-get(8); `clean-install` is the script of Kubernetes' debian-base images.
+ * Manuals: apk(8), apt-get(8), dnf(8), yum(8); `clean-install` is the script of Kubernetes'
+ * debian-base images.
  */
 import type { ShellWord } from "./shell.js";
 
-/** The managers whose installs a `rewrite` rule can name. */
-export type PackageManager = "apk" | "apt";
+/** The managers whose installs a `rewrite` rule can name; `dnf` is yum and their like as well. */
+export const PACKAGE_MANAGERS = ["apk", "apt", "dnf"] as const;
+export type PackageManager = (typeof PACKAGE_MANAGERS)[number];
 
 export interface PackageName {
   readonly name: string;
@@ -41,7 +43,7 @@ const APK_VALUES: ReadonlySet<string> = new Set([
   "--arch",
 ]);
 /** Flags that make a command one about another root file system. */
-const OTHER_ROOT: ReadonlySet<string> = new Set(["-p", "--root"]);
+const OTHER_ROOT: ReadonlySet<string> = new Set(["-p", "--root", "--installroot"]);
 const APT_VALUES: ReadonlySet<string> = new Set([
   "-o",
   "--option",
@@ -54,9 +56,30 @@ const APT_VALUES: ReadonlySet<string> = new Set([
   "--host-architecture",
 ]);
 
+/** Flags of dnf and yum that take the next word as their value. */
+const DNF_VALUES: ReadonlySet<string> = new Set([
+  "-c",
+  "--config",
+  "-d",
+  "--debuglevel",
+  "-e",
+  "--errorlevel",
+  "-R",
+  "--randomwait",
+  "-x",
+  "--exclude",
+  "--disablerepo",
+  "--enablerepo",
+  "--repo",
+  "--repoid",
+  "--releasever",
+  "--setopt",
+  "--installroot",
+]);
+
 /** Managers without rules, and the words that make them install something. */
 const FOREIGN: ReadonlyMap<string, RegExp> = new Map([
-  ...["yum", "dnf", "microdnf", "tdnf", "zypper", "urpmi"].map((name): [string, RegExp] => [
+  ...["zypper", "urpmi"].map((name): [string, RegExp] => [
     name,
     /^(install|in|reinstall|localinstall|groupinstall)$/,
   ]),
@@ -82,7 +105,7 @@ const FOREIGN: ReadonlyMap<string, RegExp> = new Map([
 
 /** Directories that only package managers write to, which no install node leaves anything in. */
 const CACHES =
-  /^\/var\/(cache\/apk|lib\/apt\/lists|cache\/apt(\/archives)?)(\/(\*|partial(\/\*)?|\*\.deb|archives))?\/?$/;
+  /^\/var\/(cache\/(?:apk|dnf|yum)|lib\/apt\/lists|cache\/apt(\/archives)?)(\/(\*|partial(\/\*)?|\*\.deb|archives))?\/?$/;
 
 /** What a command does about packages; undefined when it is none of a package manager. */
 export function packageCommand(words: readonly ShellWord[]): PackageCommand | undefined {
@@ -100,6 +123,11 @@ export function packageCommand(words: readonly ShellWord[]): PackageCommand | un
     case "apt":
     case "apt-get":
       return apt(args, pattern?.text);
+    case "dnf":
+    case "yum":
+    case "microdnf":
+    case "tdnf":
+      return dnf(name, args, pattern?.text);
     case "clean-install":
       return install("apt", args, false, pattern?.text);
     case "rm":
@@ -179,6 +207,40 @@ function apt(args: readonly string[], pattern: string | undefined): PackageComma
   }
 }
 
+function dnf(
+  program: string,
+  args: readonly string[],
+  pattern: string | undefined,
+): PackageCommand | undefined {
+  const { words, otherRoot } = withoutFlags(args, DNF_VALUES);
+  if (otherRoot) return { type: "unsupported", why: `"${program}" for another root file system` };
+  const [verb, ...names] = words;
+  switch (verb) {
+    case "install":
+    case "reinstall":
+    case "localinstall":
+      // What Debian recommends is not what the other distribution's package is weakly bound to.
+      return install("dnf", names, false, pattern);
+    case "groupinstall":
+    case "group":
+    case "module":
+      return { type: "unsupported", why: `"${program} ${verb}" has no rule: name the packages` };
+    case "check-update":
+    case "update":
+    case "upgrade":
+    case "distro-sync":
+    case "autoremove":
+    case "makecache":
+    case "clean":
+      return { type: "superfluous", manager: "dnf" };
+    case "remove":
+    case "erase":
+      return removal(`${program} ${verb}`);
+    default:
+      return undefined;
+  }
+}
+
 function offByOption(args: readonly string[]): boolean {
   return args.some((word) => /^(-o)?APT::Install-Recommends=(0|false|no)$/i.test(word));
 }
@@ -209,17 +271,25 @@ function install(
   return { type: "install", manager, names, recommends };
 }
 
+/**
+ * apk(8): name, [@tag], and one of = < > ~ with a version; apt-get(8): name[:arch][=version][/release];
+ * dnf(8): name[-version][.arch], of which nothing tells where the name ends.
+ */
+const NAMES: Readonly<Record<PackageManager, RegExp>> = {
+  apk: /^([A-Za-z0-9][\w.+-]*)(?:@\w+)?(?:([=<>~]=?)(\S+?))?(?:@\w+)?$/,
+  apt: /^([a-z0-9][a-z0-9.+-]*?)(?::[a-z0-9-]+)?(?:(=)([^\s/]+))?(?:\/\S+)?$/,
+  dnf: /^([A-Za-z0-9][\w.+-]*)$/,
+};
+
 /** A name with its version; text when it is no package of the distribution; undefined for nothing. */
 function packageName(manager: PackageManager, word: string): PackageName | string | undefined {
   if (word === "") return undefined;
-  if (word.includes("/") && manager === "apk") return `"${word}" is a file and no package name`;
-  if (/^(\.|\/)/.test(word) || /\.(deb|apk)$/.test(word))
+  // dnf(8): the absolute path of a file is a name for the package that has it.
+  if (manager === "dnf" && word.startsWith("/") && !word.endsWith(".rpm")) return { name: word };
+  if (word.includes("/") && manager !== "apt") return `"${word}" is a file and no package name`;
+  if (/^(\.|\/)/.test(word) || /\.(deb|apk|rpm)$/.test(word))
     return `"${word}" is a file and no package name`;
-  // apk(8): name, [@tag], and one of = < > ~ with a version; apt-get(8): name[:arch][=version][/release].
-  const found =
-    manager === "apk"
-      ? /^([A-Za-z0-9][\w.+-]*)(?:@\w+)?(?:([=<>~]=?)(\S+?))?(?:@\w+)?$/.exec(word)
-      : /^([a-z0-9][a-z0-9.+-]*?)(?::[a-z0-9-]+)?(?:(=)([^\s/]+))?(?:\/\S+)?$/.exec(word);
+  const found = NAMES[manager].exec(word);
   if (found === null) return `"${word}" is not a package name`;
   const [, name = "", operator, version] = found;
   if (manager === "apt" && name.endsWith("-")) return `"${word}" removes a package`;
@@ -230,10 +300,9 @@ function packageName(manager: PackageManager, word: string): PackageName | strin
 function cleanUp(args: readonly string[]): PackageCommand | undefined {
   const paths = args.filter((word) => !word.startsWith("-"));
   if (paths.length === 0 || !paths.every((path) => CACHES.test(path))) return undefined;
-  return {
-    type: "superfluous",
-    manager: paths.every((path) => path.includes("/apk")) ? "apk" : "apt",
-  };
+  const isOf = (name: RegExp): boolean => paths.every((path) => name.test(path));
+  const manager = isOf(/\/apk/) ? "apk" : isOf(/\/(dnf|yum)/) ? "dnf" : "apt";
+  return { type: "superfluous", manager };
 }
 
 function withoutFlags(

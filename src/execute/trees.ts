@@ -9,11 +9,16 @@ import { invariant } from "../model/invariant.js";
 import type { Address } from "../model/node.js";
 import type { ActionContext, ActionOutcome } from "./context.js";
 
-/** The tree of a source or patch node that has run. */
-export function treeOf(ctx: ActionContext, address: Address): Digest {
+/** The tree of a source, patch or Go toolchain node that has run. */
+export function treeBlobOf(ctx: ActionContext, address: Address): StoredBlob {
   const output = ctx.results(address).outputs.find(({ name }) => name === "tree");
   invariant(output !== undefined, `"${address}" has no tree`);
-  return output.digest;
+  return output;
+}
+
+/** The digest of the tree of such a node. */
+export function treeOf(ctx: ActionContext, address: Address): Digest {
+  return treeBlobOf(ctx, address).digest;
 }
 
 /** That a tree has no regular file at `path`, with the paths that may have been meant. */

@@ -76,8 +76,8 @@ export class LayerPlan {
   }
 
   /**
-   * Writes the layer into the store. Every regular file that begins like an ELF file must be one of
-   * the platform.
+   * Writes the layer into the store. Every program and shared library that begins like an ELF file
+   * must be one of the platform.
    *
    * @throws NodeFailure naming the file that is for another machine.
    */
@@ -89,7 +89,9 @@ export class LayerPlan {
       if (type === "symlink") writer.add({ path, type, uid, gid, target: entry.target });
       else if (type === "directory") writer.add({ path, type, uid, gid, mode: entry.mode });
       else {
-        const content = programChecked(path, entry.content, platform);
+        const content = isCode(path, entry.mode)
+          ? programChecked(path, entry.content, platform)
+          : entry.content;
         writer.add({ path, type, uid, gid, mode: entry.mode, content });
       }
     }
@@ -259,6 +261,11 @@ export class LayerPlan {
     }
     return members;
   }
+}
+
+/** Whether a file is to run: others are data, such as objects that a compiler has for other machines. */
+function isCode(path: string, mode: number): boolean {
+  return (mode & 0o111) !== 0 || /\.so(?:\.\d+)*$/.test(path);
 }
 
 /** The content, refused at its first bytes when it is a program for another machine. */

@@ -38,6 +38,9 @@ export function describeSource(
       sink.result("tree", origin.node);
       sink.text("path", origin.path);
       return;
+    case "toolchain":
+      sink.result("tree", origin.node);
+      return;
     case "directory": {
       const files = inputs.list(origin.path, origin.include, origin.exclude);
       if (files === undefined) sink.missing.push(origin.path);

@@ -22,6 +22,8 @@ export interface GraphNode {
   readonly at: Location;
   /** The `##` comment of the declaration. */
   readonly doc?: string;
+  /** Only its own name takes it: an optional cell, or what nothing but optional cells needs. */
+  readonly optional?: true;
 }
 
 export type NodeDefinition =
@@ -73,6 +75,8 @@ export type SourceOrigin =
     }
   /** What the archive at `path` of another source's or patch's tree holds. */
   | { readonly type: "member"; readonly node: Address; readonly path: string }
+  /** All of a Go toolchain: its own programs and library are built like any other. */
+  | { readonly type: "toolchain"; readonly node: Address }
   /** Named files of this machine, by their paths relative to `base`, which they keep in the tree. */
   | { readonly type: "files"; readonly base: string; readonly paths: readonly string[] };
 
@@ -280,6 +284,8 @@ export interface ImageDefinition {
   readonly config: ImageConfig;
   /** Name and tag in the store's index, e.g. `agnhost:2.6`; absent for a step on the way to an image. */
   readonly reference?: string;
+  /** The name that clusters ask for, e.g. `k8s.gcr.io/pause:3.1`; not part of any key. */
+  readonly published?: string;
   readonly budget?: Budget;
   readonly platform: Platform;
   /** Seconds since the epoch: every time stamp of the image. */
@@ -440,4 +446,6 @@ export type TestStep = {
 export interface GroupDefinition {
   readonly kind: "group";
   readonly members: readonly Address[];
+  /** Images that are not wanted: pattern of REGISTRY/NAME:TAG with `*` for any text → why. */
+  readonly unwanted?: Readonly<Record<string, string>>;
 }

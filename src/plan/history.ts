@@ -35,15 +35,20 @@ export class History {
   readonly #last = new Map<Address, LastBuild>();
   /** Successful keys, the last one at the end: differences are taken against them. */
   readonly #built = new Map<Address, Digest[]>();
+  readonly #usual: History | undefined;
   #pending: string[] = [];
 
-  private constructor(path: string) {
+  private constructor(path: string, usual: History | undefined) {
     this.#path = path;
+    this.#usual = usual;
   }
 
-  /** Reads the history at `path`; an absent or unreadable line is as if it was never written. */
-  static open(path: string): History {
-    const history = new History(path);
+  /**
+   * Reads the history at `path`; an absent or unreadable line is as if it was never written. What it
+   * does not know is compared with the builds of `usual`.
+   */
+  static open(path: string, usual?: History): History {
+    const history = new History(path, usual);
     let text = "";
     try {
       text = readFileSync(path, "utf8");
@@ -69,9 +74,15 @@ export class History {
     return this.#built.get(address)?.at(-1);
   }
 
-  /** Keys of a node's last few successful builds, the latest first. */
+  /** The key to compare a node with: of its last successful build, else of the usual one. */
+  comparedWith(address: Address): Digest | undefined {
+    return this.lastBuilt(address) ?? this.#usual?.lastBuilt(address);
+  }
+
+  /** Keys of a node's last few successful builds, the latest first, the usual ones last. */
   recentlyBuilt(address: Address): readonly Digest[] {
-    return (this.#built.get(address) ?? []).toReversed();
+    const own = (this.#built.get(address) ?? []).toReversed();
+    return [...own, ...(this.#usual?.recentlyBuilt(address) ?? [])];
   }
 
   /** Every key that is the last successful one of its node: what collection keeps. */

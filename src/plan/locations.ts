@@ -8,9 +8,14 @@ import { hash } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { Overrides } from "../model/overrides.js";
+import { overridesText } from "./overrides.js";
 
 /** The file that makes a directory the root of a project. */
 export const PROJECT_FILE = "project.kmips";
+
+/** How the names of histories in a project's state directory begin. */
+export const HISTORY = "history";
 
 /**
  * The real path of the project around `start`: the nearest directory upwards that holds
@@ -51,9 +56,15 @@ export function usualStoreRoot(env: Readonly<Record<string, string | undefined>>
   return join(env["HOME"] || homedir(), ".cache", "kmips");
 }
 
-/** What a plan file is for: the selectors as typed, in any order, each once. */
-export function selectionText(selectors: readonly string[]): string {
-  return JSON.stringify([...new Set(selectors)].sort());
+/** What a plan file is for: the selectors as typed, in any order, each once, and the overrides. */
+export function selectionText(selectors: readonly string[], overrides: Overrides): string {
+  return JSON.stringify([...new Set(selectors)].sort()) + overridesText(overrides);
+}
+
+/** Where a project's state directory has the history of builds with these overrides. */
+export function historyPath(stateDirectory: string, overrides: Overrides): string {
+  const text = overridesText(overrides);
+  return join(stateDirectory, text === "" ? HISTORY : `${HISTORY}-${shortDigest(text)}`);
 }
 
 /** The directory of what a store remembers about the project at `root` (a real path). */
@@ -64,6 +75,11 @@ export function projectDirectory(store: string, root: string): string {
 /** The plan file of a selection (`selectionText`) of the project at `root`. */
 export function planPath(store: string, root: string, selection: string): string {
   return join(projectDirectory(store, root), `plan-${shortDigest(selection)}.bin`);
+}
+
+/** Whether a file of a project's state directory is a plan file. */
+export function isPlanFile(name: string): boolean {
+  return name.startsWith("plan-") && name.endsWith(".bin");
 }
 
 function shortDigest(text: string): string {

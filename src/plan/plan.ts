@@ -101,7 +101,7 @@ export function planNode(
   if (node.definition.kind === "group") {
     return { node, action, decision: { state: "group" }, expectedMs: undefined };
   }
-  const previousKey = history.lastBuilt(node.address);
+  const previousKey = history.comparedWith(node.address);
   const previous = previousKey === undefined ? undefined : store.inspectAction(previousKey).record;
   const expectedMs =
     previous === undefined

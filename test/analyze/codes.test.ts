@@ -387,6 +387,36 @@ component d { source = source.s, go { toolchain = toolchain.cc, packages = { d =
     message: /names v2\.0\.0, which axis "version" does not have/,
   },
   {
+    code: "KM0251",
+    name: "an optional cell on an axis of another name",
+    recipe: image(
+      'matrix { variant = ["near", "upstream"], optional = [{ varaint = "upstream" }] }, tag = matrix.variant',
+    ),
+    at: '"upstream"',
+    message: /"optional" names the axis "varaint", which the matrix does not have/,
+    help: /"variant"/,
+  },
+  {
+    code: "KM0251",
+    name: "an optional cell with a misspelt value",
+    recipe: image(
+      'matrix { variant = ["near", "upstream"], optional = [{ variant = "upstraem" }] }, tag = matrix.variant',
+    ),
+    at: '"upstraem"',
+    message: /"optional" names "upstraem", which axis "variant" does not have/,
+    help: /"upstream"/,
+  },
+  {
+    code: "KM0251",
+    name: "an optional cell that does not exist",
+    recipe: image(
+      'matrix { a = ["x", "y"], except = [{ a = "x" }], optional = [{ a = "x" }] }, tag = matrix.a',
+    ),
+    at: '{ a = "x" }',
+    message: /No cell of the matrix fits this rule of "optional"/,
+    help: /remove it/,
+  },
+  {
     code: "KM0252",
     name: "too many cells",
     recipe: image(
@@ -468,6 +498,14 @@ component d { source = source.s, go { toolchain = toolchain.cc, packages = { d =
     at: '"x:1"',
     message: /not an image name/,
     help: /tag =/,
+  },
+  {
+    code: "KM0311",
+    name: "a registry with a scheme",
+    recipe: image('registry = "https://k8s.gcr.io"'),
+    at: '"https://k8s.gcr.io"',
+    message: /not a registry/,
+    help: /without a scheme/,
   },
   {
     code: "KM0312",
@@ -586,6 +624,13 @@ component d { source = source.s, go { toolchain = toolchain.cc, packages = { d =
     at: '"cmd/d"',
     message: /is not a path inside the source/,
     help: /"\.\/cmd\/d"/,
+  },
+  {
+    code: "KM0210",
+    name: "a C toolchain as a source",
+    recipe: "toolchain cc { cc = gcc }\nsource go { toolchain = toolchain.cc }",
+    at: "toolchain.cc",
+    message: /is a cc toolchain, wanted a go toolchain/,
   },
   {
     code: "KM0337",

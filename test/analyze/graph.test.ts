@@ -168,6 +168,23 @@ describe("analyze() of the project block", () => {
   });
 });
 
+describe("analyze() of a toolchain as a source", () => {
+  it("makes its tree a source, and its own programs packages", () => {
+    const nodes = nodesOf(`${GO}source tree { toolchain = toolchain.go }
+component own { source = source.tree, go { toolchain = toolchain.go, packages = { go = "cmd/go" } } }
+image i { files { "/src" -> tree(source.tree, "src"), "/go" -> component.own.go } }`);
+    expect(definitionOf(nodes, "source.tree", "source").origin).toEqual({
+      type: "toolchain",
+      node: "toolchain.go",
+    });
+    expect(nodes.get("source.tree")?.dependencies).toEqual(["toolchain.go"]);
+    expect(definitionOf(nodes, "component.own", "component")).toMatchObject({
+      source: "source.tree",
+      packages: { go: "cmd/go" },
+    });
+  });
+});
+
 describe("analyze() of several platforms", () => {
   const recipe = `project { targets = [mips64le, target.soft, riscv64] }
 target soft { arch = mips64le, float = softfloat }

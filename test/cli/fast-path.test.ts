@@ -19,6 +19,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NO_OVERRIDES, type Overrides } from "../../src/model/overrides.js";
 import { fileSystemClock, writePlan, type FlatPlan } from "../../src/plan/flat-plan.js";
 import { planPath, selectionText } from "../../src/plan/locations.js";
 
@@ -62,11 +63,15 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-function prime(selectors: readonly string[], tool = BUILD_ID): void {
+function prime(
+  selectors: readonly string[],
+  tool = BUILD_ID,
+  overrides: Overrides = NO_OVERRIDES,
+): void {
   const digest = hash("sha256", readFileSync(join(project, "project.kmips")), "hex");
   const plan: FlatPlan = {
     tool,
-    selection: selectionText(selectors),
+    selection: selectionText(selectors, overrides),
     root: project,
     store,
     startedMs: Infinity,
@@ -122,6 +127,21 @@ describe("main", () => {
     expect(kmips(["build", "--store", "../store"], { env })).toEqual(NOTHING_TO_DO);
     expect(kmips(["build", "--store=../store"], { env })).toEqual(NOTHING_TO_DO);
     expect(kmips(["build"], { env }).status).toBe(42);
+  });
+
+  it("answers for the very overrides that the plan was made with", () => {
+    const overrides = { options: new Map([["version", "v1.0.1"]]), targets: ["riscv64", "arm64"] };
+    const args = ["--set", "version=v1.0.1", "build", "--target=arm64", "--target", "riscv64"];
+    expect(kmips(args).status).toBe(42);
+    prime([], BUILD_ID, overrides);
+    expect(kmips(args)).toEqual(NOTHING_TO_DO);
+    expect(
+      kmips(["build", "--set=version=v1.0.0", "--set=version=v1.0.1", "--target=arm64,riscv64"]),
+    ).toEqual(NOTHING_TO_DO);
+    expect(kmips(["build", "--set=version=v1.0.2", "--target=arm64,riscv64"]).status).toBe(42);
+    expect(kmips(["build", "--set=version=v1.0.1"]).status).toBe(42);
+    expect(kmips(["build", "--set", "version"]).status).toBe(42);
+    expect(kmips(["build"])).toEqual(NOTHING_TO_DO);
   });
 
   it("says as much as it was asked to", () => {

@@ -196,6 +196,15 @@ describe("a RUN", () => {
     ],
     ["apk add --no-cache --virtual .deps a=1.2-r0 b~=3 c@edge", ["install apk a=1.2-r0 b c"]],
     ["apk update && apk upgrade", []],
+    [
+      "yum -y install /usr/bin/ps nfs-utils && yum clean all",
+      ["install dnf /usr/bin/ps nfs-utils"],
+    ],
+    [
+      "dnf -y --setopt tsflags=nodocs install a-1.2.x86_64 && rm -rf /var/cache/dnf && b",
+      ["install dnf a-1.2.x86_64", "run b"],
+    ],
+    ["microdnf update && microdnf install a && microdnf clean all", ["install dnf a"]],
     ["apt-get -q update && apt-get install -y dnsutils && apt-get clean", ["install apt dnsutils"]],
     [
       "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y -o X=y --no-install-recommends a=1 b:mips64el c/stable g++ && rm -rf /var/lib/apt/lists/*",
@@ -226,6 +235,7 @@ describe("a RUN", () => {
     expect(recommends("apt-get install -y --no-install-recommends a")).toEqual([false]);
     expect(recommends("clean-install a")).toEqual([false]);
     expect(recommends("apk add a")).toEqual([false]);
+    expect(recommends("dnf install a")).toEqual([false]);
   });
 
   it("leaves out what is dropped", () => {
@@ -236,8 +246,14 @@ describe("a RUN", () => {
   });
 
   it.each([
-    ["yum install -y a", /"yum" has no rule/],
-    ["microdnf install a", /"microdnf"/],
+    ["zypper install -y a", /"zypper" has no rule/],
+    ["microdnf --installroot /x install a", /"microdnf" for another root/],
+    ["yum groupinstall tools", /"yum groupinstall" has no rule/],
+    ["dnf remove -y a", /"dnf remove"/],
+    ["dnf install https://example.org/a.rpm", /is a file/],
+    ["yum install ./a.rpm", /is a file/],
+    ["yum install a*", /pattern/],
+    ["yum install @tools", /not a package name/],
     ["python3 -m pip install a", /"pip"/],
     ["pip3 install a", /"pip3"/],
     ["dpkg -i a.deb", /"dpkg"/],

@@ -1,7 +1,9 @@
+import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { mkdtempSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -110,6 +112,36 @@ describe("askHttp() and listensOn()", () => {
     await new Promise((resolve) => server.close(resolve));
     expect(await listensOn(port)).toBe(false);
     await expect(askHttp(url, { method: "GET", timeoutMs: 5_000 })).rejects.toThrow("ECONNREFUSED");
+  });
+});
+
+describe("askHttp() of a server that signed its own certificate", () => {
+  it("takes the answer", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "kmips-tls-"));
+    const [key, cert] = [join(directory, "key"), join(directory, "cert")];
+    execFileSync(
+      "openssl",
+      ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=kmips", "-days", "1"].concat([
+        "-keyout",
+        key,
+        "-out",
+        cert,
+      ]),
+      { stdio: "ignore" },
+    );
+    const server = createSecureServer(
+      { key: readFileSync(key), cert: readFileSync(cert) },
+      (request, response) => response.end(request.url),
+    );
+    rmSync(directory, { recursive: true });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const url = `https://127.0.0.1:${String(port)}/healthz`;
+    expect(await askHttp(url, { method: "GET", timeoutMs: 5_000 })).toEqual({
+      status: 200,
+      body: "/healthz",
+    });
+    await new Promise((resolve) => server.close(resolve));
   });
 });
 

@@ -86,6 +86,25 @@ describe("directory and files", () => {
   });
 });
 
+describe("a toolchain", () => {
+  it("is the tree that it brought, byte for byte", async () => {
+    const tree = rig.store.writeTree([
+      { path: "src/a.go", type: "file", content: Buffer.from("a") },
+    ]);
+    const outputs = [{ name: "tree", digest: tree.digest, size: tree.size }];
+    rig.finish(
+      "toolchain.go",
+      { kind: "toolchain", type: "go", version: "go1.26.8" },
+      { outputs, nativeMs: 0, emulatedMs: 0 },
+    );
+    const outcome = await runSource(
+      { kind: "source", origin: { type: "toolchain", node: "toolchain.go" } },
+      rig.context("source.go"),
+    );
+    expect(outcome.outputs).toEqual(outputs);
+  });
+});
+
 describe("archive", () => {
   function archive(name: string, ...options: string[]): { location: string; digest: string } {
     const location = join(root, name);

@@ -204,7 +204,7 @@ describe("assembleImage()", () => {
       { path: "lib/x.so", type: "file", content: elfBytes({ machine: 183 }) },
     ]);
     const big = image({
-      files: [{ path: "/p", content: { type: "local", path: local }, ...ROOT }],
+      files: [{ path: "/p", content: { type: "local", path: local }, mode: 0o755, ...ROOT }],
     });
     expect(failureOf(() => rig.assemble(big))).toMatchObject({
       file: "/p",
@@ -216,6 +216,16 @@ describe("assembleImage()", () => {
       file: "/usr/lib/x.so",
       actual: "AArch64",
     });
+  });
+
+  it("takes what nobody may execute as data, whatever machine it is for", () => {
+    rig.addTree("source.go", [
+      { path: "race.syso", type: "file", content: elfBytes({ machine: 62, flags: 0 }) },
+    ]);
+    const content = { type: "tree", node: "source.go", path: "" } as const;
+    expect(() =>
+      rig.assemble(image({ files: [{ path: "/go/src", content, ...ROOT }] })),
+    ).not.toThrow();
   });
 
   it("refuses one path for a file and a directory, and a file below a file", () => {

@@ -79,7 +79,9 @@ const image: ImageDefinition = {
 };
 
 const imageEdits: {
-  readonly [F in Exclude<keyof ImageDefinition, "kind" | "reference" | "budget">]: ImageDefinition;
+  readonly [
+    F in Exclude<keyof ImageDefinition, "kind" | "reference" | "published" | "budget">
+  ]: ImageDefinition;
 } = {
   base: { ...image, base: "image.base" },
   awaits: { ...image, awaits: "image.x/dockerfile" },

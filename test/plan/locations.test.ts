@@ -2,7 +2,14 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { planPath, projectRoot, selectionText, storeRoot } from "../../src/plan/locations.js";
+import { NO_OVERRIDES } from "../../src/model/overrides.js";
+import {
+  historyPath,
+  planPath,
+  projectRoot,
+  selectionText,
+  storeRoot,
+} from "../../src/plan/locations.js";
 
 let directory: string;
 beforeEach(() => {
@@ -42,11 +49,33 @@ describe("storeRoot()", () => {
 
 describe("planPath()", () => {
   it("differs by project and selection, not by the order of selectors", () => {
-    const path = planPath("/store", "/p", selectionText(["b", "a", "a"]));
+    const path = planPath("/store", "/p", selectionText(["b", "a", "a"], NO_OVERRIDES));
     expect(path).toMatch(/^\/store\/kmips\/projects\/[0-9a-f]{16}\/plan-[0-9a-f]{16}\.bin$/);
-    expect(planPath("/store", "/p", selectionText(["a", "b"]))).toBe(path);
-    expect(planPath("/store", "/q", selectionText(["a", "b"]))).not.toBe(path);
-    expect(planPath("/store", "/p", selectionText([]))).not.toBe(path);
-    expect(planPath("/store", "/p", selectionText(["a,b"]))).not.toBe(path);
+    expect(planPath("/store", "/p", selectionText(["a", "b"], NO_OVERRIDES))).toBe(path);
+    expect(planPath("/store", "/q", selectionText(["a", "b"], NO_OVERRIDES))).not.toBe(path);
+    expect(planPath("/store", "/p", selectionText([], NO_OVERRIDES))).not.toBe(path);
+    expect(planPath("/store", "/p", selectionText(["a,b"], NO_OVERRIDES))).not.toBe(path);
+  });
+});
+
+describe("historyPath()", () => {
+  it("differs by overrides, not by their order", () => {
+    const of = (options: readonly (readonly [string, string])[], targets: readonly string[] = []) =>
+      historyPath("/state", { options: new Map(options), targets });
+    expect(of([])).toBe("/state/history");
+    const path = of([
+      ["a", "1"],
+      ["b", "2"],
+    ]);
+    expect(path).toMatch(/^\/state\/history-[0-9a-f]{16}$/);
+    expect(
+      of([
+        ["b", "2"],
+        ["a", "1"],
+      ]),
+    ).toBe(path);
+    expect(of([["a", "1"]])).not.toBe(path);
+    expect(of([], ["arm64", "riscv64"])).toBe(of([], ["riscv64", "arm64"]));
+    expect(of([], ["arm64"])).not.toBe("/state/history");
   });
 });

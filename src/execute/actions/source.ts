@@ -10,7 +10,7 @@ import { assertNever } from "../../model/invariant.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import { downloadModule } from "../go-client.js";
-import { treeOutcome } from "../trees.js";
+import { treeBlobOf, treeOutcome } from "../trees.js";
 import { fetchArchive, unpackMember } from "./source-archive.js";
 import { fetchCommit } from "./source-git.js";
 import { snapshotFiles } from "./source-local.js";
@@ -40,6 +40,8 @@ async function fetchTree(
       return fetchArchive(origin, ctx);
     case "member":
       return { tree: await unpackMember(origin, ctx) };
+    case "toolchain":
+      return { tree: treeBlobOf(ctx, origin.node) };
     case "directory": {
       const files = ctx.inputs.list(origin.path, origin.include, origin.exclude);
       if (files === undefined) {

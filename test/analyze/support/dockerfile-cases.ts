@@ -200,7 +200,22 @@ export const DOCKERFILE_CASES: readonly DockerfileCase[] = [
     /packages of apk are called: curl/,
     /apk = packages\.NAME/,
   ),
-  instructionCase("KM0362", "another package manager", "RUN yum install -y a", "", /"yum"/, /drop/),
+  instructionCase(
+    "KM0362",
+    "another package manager",
+    "RUN zypper install -y a",
+    "",
+    /"zypper"/,
+    /drop/,
+  ),
+  instructionCase(
+    "KM0362",
+    "another package manager with a rule of its own",
+    "RUN yum install -y a",
+    "",
+    /packages of dnf are called: a/,
+    /dnf = packages\.NAME/,
+  ),
   instructionCase(
     "KM0362",
     "an install inside a construct",

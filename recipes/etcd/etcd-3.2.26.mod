@@ -1,0 +1,43 @@
+module github.com/coreos/etcd
+
+go 1.17
+
+require (
+	github.com/beorn7/perks v1.0.1
+	github.com/bgentry/speakeasy v0.1.0
+	github.com/cockroachdb/cmux v0.0.0-20170110192607-30d10be49292
+	github.com/coreos/bbolt v1.3.1-coreos.6
+	github.com/coreos/go-semver v0.2.0
+	github.com/coreos/go-systemd v0.0.0-20180511133405-39ca1b05acc7
+	github.com/coreos/pkg v0.0.0-20180108230652-97fdf19511ea
+	github.com/dgrijalva/jwt-go v3.0.0+incompatible
+	github.com/dustin/go-humanize v1.0.0
+	github.com/ghodss/yaml v1.0.0
+	github.com/gogo/protobuf v1.2.1
+	github.com/golang/groupcache v0.0.0-20190702054246-869f871628b6
+	github.com/golang/protobuf v1.3.2
+	github.com/google/btree v0.0.0-20180813153112-4030bb1f1f0c
+	github.com/grpc-ecosystem/go-grpc-prometheus v1.2.0
+	github.com/grpc-ecosystem/grpc-gateway v1.3.0
+	github.com/jonboulle/clockwork v0.1.0
+	github.com/mattn/go-runewidth v0.0.2
+	github.com/matttproud/golang_protobuf_extensions v1.0.1
+	github.com/olekukonko/tablewriter v0.0.0-20170122224234-a0225b3f23b5
+	github.com/prometheus/client_golang v0.9.2
+	github.com/prometheus/client_model v0.0.0-20180712105110-5c3871d89910
+	github.com/prometheus/common v0.0.0-20181126121408-4724e9255275
+	github.com/prometheus/procfs v0.0.0-20181204211112-1dc9a6cbc91a
+	github.com/spf13/cobra v0.0.3
+	github.com/spf13/pflag v1.0.1
+	github.com/ugorji/go v0.0.0-20170107133203-ded73eae5db7
+	github.com/urfave/cli v1.18.0
+	github.com/xiang90/probing v0.0.0-20160813154853-07dd2e8dfe18
+	golang.org/x/crypto v0.0.0-20190308221718-c2843e01d9a2
+	golang.org/x/net v0.0.0-20190813141303-74dc4d7220e7
+	golang.org/x/text v0.3.2
+	golang.org/x/time v0.0.0-20161028155119-f51c12702a4d
+	google.golang.org/genproto v0.0.0-20180817151627-c66870c02cf8
+	google.golang.org/grpc v1.7.5
+	gopkg.in/cheggaaa/pb.v1 v1.0.2
+	gopkg.in/yaml.v2 v2.2.2
+)

@@ -1,0 +1,98 @@
+/** `kmips images`: what the store has, and what a Kubernetes source wants. */
+import {
+  coverage,
+  listImages,
+  openBuilders,
+  UsageError,
+  type CoverageReport,
+  type Workspace,
+} from "../commands/index.js";
+import { EXIT, type ExitCode } from "../model/exit-code.js";
+import { formatBytes, renderCoverage, renderTable } from "../report/index.js";
+import { jobsOf, makeReporter, openFor } from "./build-commands.js";
+import { abortOnSignals, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
+
+export interface ImagesFlags {
+  /** MODULE@VERSION or a source of the project. */
+  readonly for?: string;
+  /** True for all, else a name or name:tag. */
+  readonly tests?: string | true;
+}
+
+/** `kmips images`. */
+export async function runImages(globals: GlobalOptions, flags: ImagesFlags): Promise<ExitCode> {
+  if (flags.tests !== undefined && flags.for === undefined)
+    throw new UsageError("--tests goes with --for", "name the source: --for k8s.io/kubernetes@v…");
+  const streams = makeStreams(globals);
+  const reporter = makeReporter(globals, streams);
+  const { signal } = abortOnSignals();
+  const workspace = await openFor(globals, reporter);
+  const builders = openBuilders(workspace, undefined);
+  try {
+    if (flags.for === undefined) return listBuilt(globals, workspace, streams);
+    const report = await coverage(workspace, {
+      source: flags.for,
+      jobs: jobsOf(undefined),
+      offline: globals.offline ?? false,
+      signal,
+      onEvent: (event) => reporter.event(event),
+      builders,
+    });
+    reporter.end();
+    workspace.fileIndex.save();
+    printCoverage(globals, report, flags.tests, streams);
+    return EXIT.ok;
+  } finally {
+    reporter.end();
+    await builders.close();
+    await workspace.store.close();
+  }
+}
+
+function listBuilt(globals: GlobalOptions, workspace: Workspace, streams: Streams): ExitCode {
+  const rows = listImages(workspace);
+  if (globals.json === true) {
+    streams.out(`${JSON.stringify({ store: workspace.store.root, images: rows })}\n`);
+    return EXIT.ok;
+  }
+  streams.out(
+    renderTable(
+      ["image", "platform", "size", "tests passed", "digest"],
+      rows.map((row) => [
+        row.reference,
+        row.platform,
+        formatBytes(row.sizeBytes),
+        row.tests === 0 ? "none" : `${row.passed} of ${row.tests}`,
+        row.digest ?? "not built",
+      ]),
+    ),
+  );
+  streams.err(`skopeo inspect oci:${workspace.store.root}:IMAGE reads one\n`);
+  return EXIT.ok;
+}
+
+function printCoverage(
+  globals: GlobalOptions,
+  { source, rows }: CoverageReport,
+  tests: string | true | undefined,
+  streams: Streams,
+): void {
+  const shown =
+    typeof tests === "string"
+      ? rows.filter(({ name, tag }) => [name, `${name}:${tag}`].includes(tests))
+      : rows;
+  if (shown.length === 0)
+    throw new UsageError(
+      `${source} wants no image "${String(tests)}"`,
+      "kmips images --for without --tests lists them",
+    );
+  if (globals.json === true) {
+    streams.out(`${JSON.stringify({ source, images: shown })}\n`);
+    return;
+  }
+  streams.out(renderCoverage(shown, tests !== undefined));
+  const count = (state: string): string =>
+    `${rows.filter((row) => row.state === state).length} ${state}`;
+  const states = ["built", "buildable", "missing", "not wanted"].map(count).join(", ");
+  streams.err(`${source} wants ${rows.length} images: ${states}\n`);
+}
