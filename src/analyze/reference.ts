@@ -1,14 +1,12 @@
 /**
  * The name and tag that an image or base has in the store's index.
  */
+import { isImageName, isRegistry, isTag } from "../model/image-name.js";
 import type { Platform } from "../model/platform.js";
 import type { BodyReader } from "./body.js";
 import type { Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
 import type { Session } from "./session.js";
-
-const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /** `NAME:TAG`, with the platform where the project or the declaration has several. */
 export function imageReference(
@@ -39,7 +37,7 @@ export function readName(reader: BodyReader, session: Session): string | undefin
   const value = reader.value("name");
   if (reader.has("name") && value === undefined) return undefined;
   const name = value?.type === "str" ? value.text : reader.cell.declared.name;
-  if (NAME.test(name)) return name;
+  if (isImageName(name)) return name;
   const at = value?.at ?? reader.cell.declared.at;
   const colon = name.includes(":");
   session.findings.error("KM0311", at, `"${name}" is not an image name`, {
@@ -52,16 +50,10 @@ export function readName(reader: BodyReader, session: Session): string | undefin
   return undefined;
 }
 
-const HOST = "[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?";
-/** A host with a dot or a port, or localhost, and a path: what sets a registry apart from a name. */
-const REGISTRY = new RegExp(
-  `^(?:localhost|${HOST}\\.${HOST}|${HOST}(?=:))(?::[0-9]{1,5})?(?:/${NAME.source.slice(1, -1)})?$`,
-);
-
 /** The registry that clusters look for the image in; undefined when none is named. */
 export function readRegistry(reader: BodyReader, session: Session): string | undefined {
   const value = reader.value("registry");
-  if (value?.type !== "str" || REGISTRY.test(value.text)) return reader.text("registry");
+  if (value?.type !== "str" || isRegistry(value.text)) return reader.text("registry");
   session.findings.error("KM0311", value.at, `"${value.text}" is not a registry`, {
     help: 'write host[:port][/path] without a scheme, such as "docker.io/library"',
   });
@@ -84,7 +76,7 @@ export function readTag(
         ? version.text.replace(/^v/, "")
         : fallback;
   // A platform's suffix must fit as well.
-  if (TAG.test(tag) && tag.length <= 100) return tag;
+  if (isTag(tag) && tag.length <= 100) return tag;
   session.findings.error(
     "KM0311",
     value?.at ?? version?.at ?? reader.cell.declared.at,

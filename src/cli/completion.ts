@@ -17,6 +17,7 @@ const NODE_COMMANDS = [
   "query",
   "graph",
   "log",
+  "bundle",
   "export",
   "push",
   "update",

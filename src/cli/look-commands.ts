@@ -2,14 +2,11 @@
 import { join, resolve } from "node:path";
 import {
   diffSides,
-  exportImages,
   formatFiles,
   graphText,
-  isExportable,
   keyDocument,
   nodeLog,
   openProject,
-  pushImage,
   query,
   RecipeErrors,
   selectNode,
@@ -22,15 +19,10 @@ import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { diagnosticsAsData, printable, renderDiagnostics } from "../report/index.js";
 import { openFor } from "./build-commands.js";
-import {
-  abortOnSignals,
-  makeEnvironment,
-  makeStreams,
-  type GlobalOptions,
-  type Streams,
-} from "./environment.js";
+import { makeEnvironment, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
 
-async function withWorkspace(
+/** Opens the workspace for one command, and closes its store whatever comes of it. */
+export async function withWorkspace(
   globals: GlobalOptions,
   use: (workspace: Workspace, streams: Streams) => ExitCode | Promise<ExitCode>,
 ): Promise<ExitCode> {
@@ -158,12 +150,6 @@ export interface GraphFlags {
   readonly format: "dot" | "mermaid";
 }
 
-export interface ExportFlags {
-  readonly output: string;
-  /** The level of gzip. */
-  readonly compress?: number;
-}
-
 /** What a look at the graph is about: no pattern means all of it. */
 function looked(graph: BuildGraph, patterns: readonly string[]): Address[] {
   return patterns.length === 0 ? [...graph.nodes.keys()] : selectNodes(graph, patterns);
@@ -236,45 +222,5 @@ export async function runLog(globals: GlobalOptions, pattern: string): Promise<E
   return withWorkspace(globals, (workspace, streams) => {
     streams.out(nodeLog(workspace, selectNode(workspace.graph, pattern)));
     return EXIT.ok;
-  });
-}
-
-export async function runExport(
-  globals: GlobalOptions,
-  patterns: readonly string[],
-  flags: ExportFlags,
-): Promise<ExitCode> {
-  return withWorkspace(globals, async (workspace) => {
-    const images = selectNodes(workspace.graph, patterns).filter((address) =>
-      isExportable(workspace.graph.nodes.get(address)?.definition),
-    );
-    const level = flags.compress;
-    await exportImages(
-      workspace,
-      images,
-      resolve(flags.output),
-      level === undefined ? {} : { gzipLevel: level },
-    );
-    return EXIT.ok;
-  });
-}
-
-export async function runPush(
-  globals: GlobalOptions,
-  pattern: string,
-  destination: string,
-): Promise<ExitCode> {
-  return withWorkspace(globals, async (workspace, streams) => {
-    const address = selectNode(workspace.graph, pattern);
-    const { signal } = abortOnSignals();
-    const { ok, output } = await pushImage(
-      workspace,
-      address,
-      destination,
-      workspace.environment.processes,
-      signal,
-    );
-    streams.err(printable(output));
-    return ok ? EXIT.ok : EXIT.network;
   });
 }

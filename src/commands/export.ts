@@ -1,72 +1,97 @@
 /** `kmips export` and `kmips push`: images leave the store for other tools. */
 import type { Digest } from "../../cache/index.js";
-import { writeDockerArchive, type ExportOptions } from "../image/index.js";
-import type { ProcessRunner } from "../model/ports.js";
-import type { Address, NodeDefinition } from "../model/node.js";
-import { isNamed, type NamedDefinition } from "./built-image.js";
-import { UsageError } from "./errors.js";
-import { recordOf, type Workspace } from "./workspace.js";
+import {
+  writeDockerArchive,
+  writeLayout,
+  type ExportedImage,
+  type ExportOptions,
+} from "../image/index.js";
+import { isLoopback } from "../model/image-name.js";
+import type { ExportSet, OutboundImage } from "./export-set.js";
+import { makeDirectory } from "./new-files.js";
+import type { Workspace } from "./workspace.js";
 
-/** Whether a node's result is an image with a name, an index not included. */
-export function isExportable(
-  definition: NodeDefinition | undefined,
-): definition is Exclude<NamedDefinition, { kind: "index" }> {
-  return definition !== undefined && isNamed(definition) && definition.kind !== "index";
-}
-
-/** Reference and manifest digest of a built image node. @throws UsageError */
-function builtImage(
+/**
+ * Writes one archive for `docker load`, `ctr images import` and skopeo, with every name of the
+ * images; returns the file's digest. @throws StorageError when it cannot be written
+ */
+export async function exportArchive(
   workspace: Workspace,
-  address: Address,
-): { reference: string; manifest: Digest } {
-  const definition = workspace.graph.nodes.get(address)?.definition;
-  if (!isExportable(definition))
-    throw new UsageError(`"${address}" is not an image`, "kmips images lists them");
-  const manifest = recordOf(workspace, address)?.outputs.find(
-    (output) => output.name === "manifest",
-  )?.digest;
-  if (manifest === undefined)
-    throw new UsageError(`"${address}" is not built`, `run kmips build ${address}`);
-  return { reference: definition.reference, manifest };
+  { images }: ExportSet,
+  path: string,
+  options: ExportOptions = {},
+): Promise<Digest> {
+  return writeDockerArchive(workspace.store, images.map(named), path, options);
 }
 
 /**
- * Writes an archive of several images, for `docker load`, `ctr images import` and skopeo.
- *
- * @throws UsageError for an image that is not built.
+ * Writes an OCI image layout into a new directory.
+ * @throws UsageError when it is there already, StorageError when it cannot be written
  */
-export async function exportImages(
+export async function exportLayout(
   workspace: Workspace,
-  addresses: readonly Address[],
+  { images }: ExportSet,
   path: string,
   options: ExportOptions = {},
 ): Promise<void> {
-  const images = addresses.map((address) => builtImage(workspace, address));
-  await writeDockerArchive(workspace.store, images, path, options);
+  await makeDirectory(path, (directory) =>
+    writeLayout(workspace.store, images.map(named), directory, options),
+  );
 }
 
-/** Copies an image to a registry with skopeo, layers compressed on the way. */
-export async function pushImage(
+/** Every name that an image has outside. */
+export function namesOf({ published, prefixed }: OutboundImage): readonly string[] {
+  return [published, ...(prefixed === undefined ? [] : [prefixed])];
+}
+
+function named(image: OutboundImage): ExportedImage {
+  return { manifest: image.manifest, names: namesOf(image) };
+}
+
+export interface PushRequest {
+  readonly gzipLevel: number;
+  /** Speak plain HTTP; with a registry on this machine that is taken for granted. */
+  readonly plainHttp: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface PushReport {
+  /** Names that the registry has now. */
+  readonly pushed: readonly string[];
+  /** The first image that failed, with what skopeo said; later ones were not tried. */
+  readonly failure?: { readonly name: string; readonly output: string };
+}
+
+/**
+ * Copies images to the registry that their prefix names, with skopeo. Layers are compressed here,
+ * each once and to the same bytes every time, so that what the registry has is not sent again:
+ * skopeo asks for each blob, and mounts one that it knows in another repository of the registry.
+ */
+export async function pushImages(
   workspace: Workspace,
-  address: Address,
-  destination: string,
-  processes: ProcessRunner,
-  signal: AbortSignal,
-): Promise<{ readonly ok: boolean; readonly output: string }> {
-  const { reference } = builtImage(workspace, address);
-  const skopeo = workspace.tools.require("skopeo");
-  const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\//.test(destination);
-  const result = await processes.run({
-    argv: [
-      skopeo,
-      "copy",
-      "--preserve-digests=false",
-      ...(loopback ? ["--dest-tls-verify=false"] : []),
-      `oci:${workspace.store.root}:${reference}`,
-      `docker://${destination}`,
-    ],
-    env: workspace.environment.variables,
-    signal,
-  });
-  return { ok: result.code === 0, output: result.stdout + result.stderr };
+  { images }: ExportSet,
+  { gzipLevel, plainHttp, signal }: PushRequest,
+): Promise<PushReport> {
+  const { store, tools, environment } = workspace;
+  const skopeo = tools.require("skopeo");
+  const layout = store.temporaryDirectory();
+  await writeLayout(store, images.map(named), layout, { gzipLevel });
+  const pushed: string[] = [];
+  for (const { prefixed } of images) {
+    if (prefixed === undefined) continue;
+    const { code, stdout, stderr } = await environment.processes.run({
+      argv: [
+        skopeo,
+        "copy",
+        ...(plainHttp || isLoopback(prefixed) ? ["--dest-tls-verify=false"] : []),
+        `oci:${layout}:${prefixed}`,
+        `docker://${prefixed}`,
+      ],
+      env: environment.variables,
+      signal,
+    });
+    if (code !== 0) return { pushed, failure: { name: prefixed, output: stdout + stderr } };
+    pushed.push(prefixed);
+  }
+  return { pushed };
 }

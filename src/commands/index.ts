@@ -1,6 +1,8 @@
 /** What the program can do; commands return data and never print. */
 export { build, type BuildRequest, type BuildResult } from "./build.js";
+export { writeBundle } from "./bundle.js";
 export type { BuiltImage } from "./built-image.js";
+export { clusterFacts } from "./cluster-facts.js";
 export { collectGarbage, collectionRows, type CollectRequest } from "./collect.js";
 export type { Check } from "./check.js";
 export { coverage, type CoverageReport, type CoverageRow, type CoverageState } from "./coverage.js";
@@ -13,7 +15,9 @@ export {
 } from "./conformance.js";
 export { attend, startUp, tearDown, type ControlPlane } from "./control-plane.js";
 export { UsageError } from "./errors.js";
-export { exportImages, isExportable, pushImage } from "./export.js";
+export { exportArchive, exportLayout, namesOf, pushImages } from "./export.js";
+export { CONFIG_FORMATS, exportConfig, type ConfigFormat } from "./export-config.js";
+export { exportSet, type ExportSet } from "./export-set.js";
 export { formatFiles, type FormatReport } from "./format.js";
 export {
   diffSides,
@@ -25,6 +29,7 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
+export { makeDirectory, writeText, writeTexts } from "./new-files.js";
 export {
   builderEnvironment,
   builderNodes,

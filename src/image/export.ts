@@ -1,17 +1,18 @@
 /**
  * Images on their way out of the store: one tar that is both an OCI image layout and what
- * `docker save` writes, with the layers as they are or compressed.
+ * `docker save` writes, or the layout as a directory; with the layers as they are or compressed.
  *
  * The tar is made by the canonical writer, so equal images give equal archives.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync, writeSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   ArchiveWriter,
   digestOf,
   DigestStream,
+  errnoOf,
   hexOf,
   MEDIA_TYPES,
   REFERENCE_ANNOTATION,
@@ -27,8 +28,8 @@ import { manifestText, readImage } from "./manifest.js";
 
 export interface ExportedImage {
   readonly manifest: Digest;
-  /** Name and tag, e.g. `agnhost:2.6`. */
-  readonly reference: string;
+  /** Every name it gets: `k8s.gcr.io/pause:3.1`. */
+  readonly names: readonly string[];
 }
 
 export interface ExportOptions {
@@ -45,39 +46,90 @@ export interface PackedLayer {
 /** What an archive has in place of a layer of the store, by the digest of that layer. */
 type PackedLayers = ReadonlyMap<Digest, PackedLayer>;
 
+/** Path → content of what is written; a directory has none. */
+type Members = ReadonlyMap<string, Content | undefined>;
+
+/** The label by which kubelet's collection of images spares one (containerd, `cri/labels`). */
+const PINNED = "io.cri-containerd.pinned";
+
 /**
  * Writes images as one tar to the file `path`, which is replaced in one step. `docker load`,
  * `crane validate --tarball` and skopeo's `docker-archive:` read its manifest.json, everything else
  * its OCI layout. Blobs that images share are in it once. With compressed layers an image has
  * another manifest but the same config and diffIDs, so it is the same image to whoever loads it.
+ *
+ * @returns the digest of the file.
+ * @throws StorageError when `path` cannot be written
  */
 export async function writeDockerArchive(
   store: Store,
   images: readonly ExportedImage[],
   path: string,
   options: ExportOptions = {},
-): Promise<void> {
-  const { gzipLevel } = options;
-  // Compressed first: a tar says how long a file is, and sorts it by its digest, before it comes.
-  const directory = gzipLevel === undefined ? undefined : store.temporaryDirectory();
-  const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
-  try {
-    const packed =
-      directory === undefined || gzipLevel === undefined
-        ? new Map<Digest, PackedLayer>()
-        : await packLayers(store, images, { directory, gzipLevel });
-    const file = await open(temporary, "wx");
+): Promise<Digest> {
+  return withPacked(store, images, options, (packed) => {
+    const { members, docker } = layoutMembers({ store, images, packed });
+    const all = new Map(members).set("manifest.json", Buffer.from(JSON.stringify(docker)));
+    const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
+    const digest = new DigestStream();
     try {
-      exportArchive({ store, images, packed }, (chunk) => writeFully(file.fd, chunk));
-    } finally {
-      await file.close();
+      toFile(temporary, (write) => {
+        const archive = new ArchiveWriter((piece) => {
+          digest.update(piece);
+          write(piece);
+        });
+        for (const [member, content] of inOrder(all)) {
+          if (content === undefined) archive.add({ path: member, type: "directory" });
+          else archive.add({ path: member, type: "file", content });
+        }
+        archive.end();
+      });
+      renameSync(temporary, path);
+      return digest.digest();
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw asStorageError(error, path);
     }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+  });
+}
+
+/**
+ * Writes images as an OCI image layout into `directory`, which is there and empty.
+ *
+ * @throws StorageError when `directory` cannot be written
+ */
+export async function writeLayout(
+  store: Store,
+  images: readonly ExportedImage[],
+  directory: string,
+  options: ExportOptions = {},
+): Promise<void> {
+  await withPacked(store, images, options, (packed) => {
+    try {
+      for (const [member, content] of inOrder(layoutMembers({ store, images, packed }).members)) {
+        const path = join(directory, member);
+        if (content === undefined) mkdirSync(path);
+        else toFile(path, (write) => piecesOf(content, write));
+      }
+    } catch (error) {
+      throw asStorageError(error, directory);
+    }
+  });
+}
+
+/** Compressed first: a tar says how long a file is, and sorts it by its digest, before it comes. */
+async function withPacked<T>(
+  store: Store,
+  images: readonly ExportedImage[],
+  { gzipLevel }: ExportOptions,
+  use: (packed: PackedLayers) => T,
+): Promise<T> {
+  if (gzipLevel === undefined) return use(new Map());
+  const directory = store.temporaryDirectory();
+  try {
+    return use(await packLayers(store, images, { directory, gzipLevel }));
   } finally {
-    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 }
 
@@ -119,15 +171,12 @@ async function packLayers(
   return packed;
 }
 
-/** The tar itself, piece by piece; a piece is only lent to `sink`. */
-function exportArchive(
-  source: {
-    readonly store: Store;
-    readonly images: readonly ExportedImage[];
-    readonly packed: PackedLayers;
-  },
-  sink: (chunk: Uint8Array) => void,
-): void {
+/** What a layout holds, and what docker's manifest.json says of it. */
+function layoutMembers(source: {
+  readonly store: Store;
+  readonly images: readonly ExportedImage[];
+  readonly packed: PackedLayers;
+}): { readonly members: Members; readonly docker: readonly object[] } {
   const { store, images, packed } = source;
   const members = new Map<string, Content | undefined>([
     ["blobs", undefined],
@@ -148,7 +197,7 @@ function exportArchive(
   };
   const docker: object[] = [];
   const manifests: Descriptor[] = [];
-  for (const { manifest: stored, reference } of images) {
+  for (const { manifest: stored, names } of images) {
     const { config, layers } = readImage(store, stored).manifest;
     const isPacked = layers.some((layer) => packed.has(layer.digest));
     const text = isPacked
@@ -163,31 +212,53 @@ function exportArchive(
     add(digest, text);
     docker.push({
       Config: addBlob(config),
-      RepoTags: [reference],
+      RepoTags: names,
       Layers: layers.map(addLayer),
     });
-    const annotations = {
-      "io.containerd.image.name": reference,
-      [REFERENCE_ANNOTATION]: reference,
-    };
-    manifests.push({
-      mediaType: MEDIA_TYPES.manifest,
-      digest,
-      size: text.byteLength,
-      annotations,
-    });
+    for (const name of names) {
+      const annotations = {
+        "io.containerd.image.name": name,
+        [PINNED]: "pinned",
+        [REFERENCE_ANNOTATION]: name,
+      };
+      manifests.push({
+        mediaType: MEDIA_TYPES.manifest,
+        digest,
+        size: text.byteLength,
+        annotations,
+      });
+    }
   }
-  members.set("manifest.json", Buffer.from(JSON.stringify(docker)));
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests };
   members.set("index.json", Buffer.from(JSON.stringify(index)));
+  return { members, docker };
+}
 
-  const archive = new ArchiveWriter(sink);
-  for (const path of [...members.keys()].sort()) {
-    const content = members.get(path);
-    if (content === undefined) archive.add({ path, type: "directory" });
-    else archive.add({ path, type: "file", content });
+/** Members by path: a directory comes before what is in it. */
+function inOrder(members: Members): readonly (readonly [string, Content | undefined])[] {
+  return [...members].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function piecesOf(content: Content, write: (piece: Uint8Array) => void): void {
+  if (content instanceof Uint8Array) write(content);
+  else for (const piece of content.chunks) write(piece);
+}
+
+/** Writes a new file that survives a power cut once it has its name. */
+function toFile(path: string, produce: (write: (piece: Uint8Array) => void) => void): void {
+  const fd = openSync(path, "wx");
+  try {
+    produce((piece) => writeFully(fd, piece));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
-  archive.end();
+}
+
+/** A failed system call as one that names what was asked for, not a temporary file. */
+function asStorageError(error: unknown, path: string): unknown {
+  const errno = error instanceof StorageError ? undefined : errnoOf(error);
+  return errno === undefined ? error : new StorageError("write", path, errno, error);
 }
 
 /** The bytes of a compressed layer, verified as they are read back. */

@@ -14,6 +14,7 @@ export { compressLayer, GZIP_LEVEL } from "./compress.js";
 export {
   packLayer,
   writeDockerArchive,
+  writeLayout,
   type ExportedImage,
   type ExportOptions,
   type PackedLayer,

@@ -379,7 +379,7 @@ describe("completion", () => {
       });
       return text.trim().split("\n");
     };
-    expect(await complete("bu")).toEqual(["build"]);
+    expect(await complete("bu")).toEqual(["build", "bundle"]);
     expect(await complete("build", "--expect")).toEqual(["--expect-cached"]);
     expect(await complete("why", "image.t")).toEqual(
       expect.arrayContaining(["image.two", "image.three"]),

@@ -42,8 +42,8 @@ describe("writeDockerArchive()", () => {
     const child = rig.assemble(image({ files: [textFile("/b", "b")] }), base);
     const path = join(rig.directory, "images.tar");
     const images = [
-      { reference: "base:1", manifest: base[0]!.digest },
-      { reference: "child:1", manifest: child[0]!.digest },
+      { names: ["base:1"], manifest: base[0]!.digest },
+      { names: ["child:1"], manifest: child[0]!.digest },
     ];
     await writeDockerArchive(rig.store, images, path);
     const members = membersOf(path);
@@ -56,9 +56,9 @@ describe("writeDockerArchive()", () => {
       },
     ]);
     expect(json(members, "index.json")).toMatchObject({
-      manifests: images.map(({ manifest, reference }) => ({
+      manifests: images.map(({ manifest, names: [name] }) => ({
         digest: manifest,
-        annotations: { "org.opencontainers.image.ref.name": reference },
+        annotations: { "org.opencontainers.image.ref.name": name },
       })),
     });
     expect(members.has("oci-layout")).toBe(true);
@@ -74,8 +74,8 @@ describe("writeDockerArchive()", () => {
     const child = rig.assemble(image({ files: [textFile("/b", "b")] }), base);
     const path = join(rig.directory, "images.tar");
     const images = [
-      { reference: "base:1", manifest: base[0]!.digest },
-      { reference: "child:1", manifest: child[0]!.digest },
+      { names: ["base:1"], manifest: base[0]!.digest },
+      { names: ["child:1"], manifest: child[0]!.digest },
     ];
     await writeDockerArchive(rig.store, images, path, { gzipLevel: 6 });
     const members = membersOf(path);
@@ -120,7 +120,7 @@ describe("writeDockerArchive()", () => {
     bytes[1_000_000]! ^= 1;
     rmSync(damaged);
     writeFileSync(damaged, bytes);
-    const images = [{ reference: "x:1", manifest: outputs[0]!.digest }];
+    const images = [{ names: ["x:1"], manifest: outputs[0]!.digest }];
     await expect(
       writeDockerArchive(rig.store, images, path, { gzipLevel: 1 }),
     ).rejects.toBeInstanceOf(CorruptBlobError);

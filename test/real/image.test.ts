@@ -58,7 +58,7 @@ async function storeImage(): Promise<ReturnType<ImageRig["assemble"]>> {
 /** An archive of an image as `kmips export --compress` writes it. */
 async function compressedArchive(outputs: ReturnType<ImageRig["assemble"]>): Promise<string> {
   const path = join(rig.directory, "compressed.tar");
-  const images = [{ reference: "child:1", manifest: outputs[0]!.digest }];
+  const images = [{ names: ["child:1"], manifest: outputs[0]!.digest }];
   await writeDockerArchive(rig.store, images, path, { gzipLevel: 6 });
   return path;
 }
@@ -113,11 +113,7 @@ describe("an image in the store", () => {
   it.skipIf(!has("skopeo"))("is read by skopeo from a docker-archive", async () => {
     const child = await storeImage();
     const path = join(rig.directory, "image.tar");
-    await writeDockerArchive(
-      rig.store,
-      [{ reference: "child:1", manifest: child[0]!.digest }],
-      path,
-    );
+    await writeDockerArchive(rig.store, [{ names: ["child:1"], manifest: child[0]!.digest }], path);
     const config = JSON.parse(
       run("skopeo", "inspect", "--config", `docker-archive:${path}`),
     ) as object;

@@ -1,0 +1,76 @@
+/** What a release of Kubernetes says of the images it works with, read from its source. */
+
+/** Files of `k8s.io/kubernetes` that the exports read. */
+export const RELEASE_FILES = {
+  manifest: "test/utils/image/manifest.go",
+  constants: "cmd/kubeadm/app/constants/constants.go",
+} as const;
+
+/** A version of Kubernetes, as far as exports look at it. */
+export interface Release {
+  /** `v1.16.2`. */
+  readonly version: string;
+  readonly minor: number;
+}
+
+/** The release of a version such as `v1.16.2`; undefined for what is not one of Kubernetes 1. */
+export function releaseOf(version: string): Release | undefined {
+  const minor = /^v1\.([0-9]+)\.[0-9]+/.exec(version)?.[1];
+  return minor === undefined ? undefined : { version, minor: Number(minor) };
+}
+
+/** Versions that kubeadm asks for where nothing else is said. */
+export interface KubeadmDefaults {
+  readonly etcd?: string;
+  readonly coredns?: string;
+  readonly pause?: string;
+}
+
+/** The defaults in kubeadm's `constants.go`. */
+export function kubeadmDefaults(constants: string): KubeadmDefaults {
+  const constant = (name: string): string | undefined =>
+    new RegExp(`^\\s*${name}\\s*=\\s*"([^"]+)"`, "m").exec(constants)?.[1];
+  const [etcd, coredns, pause] = ["DefaultEtcdVersion", "CoreDNSVersion", "PauseVersion"].map(
+    constant,
+  );
+  return {
+    ...(etcd !== undefined && { etcd }),
+    ...(coredns !== undefined && { coredns }),
+    ...(pause !== undefined && { pause }),
+  };
+}
+
+/**
+ * The tag nearest to the wanted one: itself, the same version in another revision (`3.3.15` for
+ * `3.3.15-0`), the newest of the same minor version, the newest of all.
+ */
+export function nearestTag(
+  tags: readonly string[],
+  wanted: string | undefined,
+): string | undefined {
+  const newest = (list: readonly string[]): string | undefined => [...list].sort(compare).at(-1);
+  if (wanted === undefined) return newest(tags);
+  if (tags.includes(wanted)) return wanted;
+  const same = (parts: number): string | undefined =>
+    newest(
+      tags.filter(
+        (tag) => numbers(tag).slice(0, parts).join() === numbers(wanted).slice(0, parts).join(),
+      ),
+    );
+  return same(3) ?? same(2) ?? newest(tags);
+}
+
+/** `v3.3.15-0` → 3, 3, 15. */
+function numbers(tag: string): number[] {
+  const [version = ""] = tag.replace(/^v/, "").split("-");
+  return version.split(".").map(Number);
+}
+
+function compare(a: string, b: string): number {
+  const [left, right] = [numbers(a), numbers(b)];
+  for (let at = 0; at < Math.max(left.length, right.length); at++) {
+    const difference = (left[at] ?? 0) - (right[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,142 @@
+/** The cluster that images are exported for: its release, read from the project's own source. */
+import { hexOf, type Digest } from "../../cache/index.js";
+import {
+  kubeadmDefaults,
+  NODE_PROGRAMS,
+  registryKeys,
+  RELEASE_FILES,
+  releaseOf,
+  type Cluster,
+  type RegistryKey,
+  type Release,
+} from "../cluster/index.js";
+import { isLoopback } from "../model/image-name.js";
+import type { Address, ComponentDefinition } from "../model/node.js";
+import { platformName } from "../model/platform.js";
+import { UsageError } from "./errors.js";
+import { currentRecords, type ExportSet } from "./export-set.js";
+import type { Workspace } from "./workspace.js";
+
+/** The module whose source says what a release wants. */
+const KUBERNETES = "k8s.io/kubernetes";
+
+export interface ClusterRequest {
+  readonly prefix?: string;
+  /** Whether the registry speaks plain HTTP; one on this machine does. */
+  readonly plainHttp?: boolean;
+  /** Which version, when the project has sources of several. */
+  readonly kubernetes?: string;
+}
+
+/** Content of a program of the node, in the store. */
+export interface NodeProgram {
+  readonly name: string;
+  readonly digest: Digest;
+}
+
+export interface ClusterFacts {
+  readonly cluster: Cluster;
+  readonly keys: readonly RegistryKey[];
+  readonly programs: readonly NodeProgram[];
+}
+
+interface ReleaseSource {
+  readonly address: Address;
+  readonly release: Release;
+}
+
+/**
+ * What exports need to know of the cluster. Undefined when the project has no Kubernetes.
+ *
+ * @throws UsageError for a version that the project does not have, for several without a choice, and
+ *   for a source that is not built.
+ */
+export function clusterFacts(
+  workspace: Workspace,
+  { images, platform }: ExportSet,
+  { prefix, plainHttp, kubernetes }: ClusterRequest,
+): ClusterFacts | undefined {
+  const source = releaseSource(workspace, kubernetes);
+  if (source === undefined) return undefined;
+  const programs = nodePrograms(workspace, platformName(platform));
+  return {
+    keys: registryKeys(releaseFile(workspace, source, RELEASE_FILES.manifest)),
+    programs,
+    cluster: {
+      release: source.release,
+      platform,
+      defaults: kubeadmDefaults(releaseFile(workspace, source, RELEASE_FILES.constants)),
+      images: images.map(({ published, prefixed }) => ({ published, name: prefixed ?? published })),
+      programs: new Map(programs.map(({ name, digest }) => [name, hexOf(digest)])),
+      plainHttp: plainHttp ?? (prefix !== undefined && isLoopback(prefix)),
+      ...(prefix !== undefined && { prefix }),
+    },
+  };
+}
+
+function releaseSource(
+  { graph }: Workspace,
+  wanted: string | undefined,
+): ReleaseSource | undefined {
+  const sources = [...graph.nodes.values()].flatMap(({ address, definition }): ReleaseSource[] => {
+    if (definition.kind !== "source" || definition.origin.type !== "go-module") return [];
+    const { path, version } = definition.origin;
+    const release = path === KUBERNETES ? releaseOf(version) : undefined;
+    return release === undefined ? [] : [{ address, release }];
+  });
+  const found =
+    wanted === undefined ? sources : sources.filter(({ release }) => release.version === wanted);
+  const versions = sources.map(({ release }) => release.version).join(", ");
+  if (wanted !== undefined && found.length === 0)
+    throw new UsageError(
+      `The project has no source of Kubernetes ${wanted}`,
+      versions === "" ? `it has no go_module = "${KUBERNETES}"` : `it has ${versions}`,
+    );
+  if (found.length > 1)
+    throw new UsageError(
+      `The project has several versions of Kubernetes: ${versions}`,
+      `choose one: --kubernetes ${found[0]?.release.version}`,
+    );
+  return found[0];
+}
+
+function releaseFile(
+  workspace: Workspace,
+  { address, release }: ReleaseSource,
+  path: string,
+): string {
+  const record = currentRecords(workspace, [address]).get(address);
+  const tree = record?.outputs.find(({ name }) => name === "tree");
+  if (tree === undefined)
+    throw new UsageError(
+      `"${address}" is not built, and its files say what Kubernetes ${release.version} wants`,
+      `run kmips build ${address}`,
+    );
+  const bytes = workspace.store.readTreeFile(tree.digest, path);
+  if (bytes === undefined)
+    throw new UsageError(`"${address}" has no ${path}`, "name another version with --kubernetes");
+  return bytes.toString();
+}
+
+/** kubeadm, kubectl and kubelet, as far as the project has built them for the platform. */
+function nodePrograms(workspace: Workspace, platform: string): readonly NodeProgram[] {
+  const components = [...workspace.graph.nodes.values()].filter(
+    ({ definition }) =>
+      definition.kind === "component" &&
+      platformName(definition.platform) === platform &&
+      NODE_PROGRAMS.some((name) => programsOf(definition).includes(name)),
+  );
+  const records = currentRecords(
+    workspace,
+    components.map(({ address }) => address),
+  );
+  const outputs = [...records.values()].flatMap((record) => record.outputs);
+  return NODE_PROGRAMS.flatMap((name): NodeProgram[] => {
+    const digest = outputs.find((output) => output.name === name)?.digest;
+    return digest === undefined ? [] : [{ name, digest }];
+  });
+}
+
+function programsOf(definition: ComponentDefinition): readonly string[] {
+  return Object.keys(definition.type === "go" ? definition.packages : definition.programs);
+}
