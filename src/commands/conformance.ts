@@ -14,7 +14,7 @@ import {
   readState,
   runSpecs,
   type SpecEvent,
-  type SpecResult,
+  type JunitCase,
 } from "../execute/index.js";
 import { NodeFailure } from "../model/failure.js";
 import { platformName } from "../model/platform.js";
@@ -58,7 +58,7 @@ export type ConformanceEvent =
 export interface SpecRow {
   readonly name: string;
   /** Undefined when it has not ended yet. */
-  readonly result: SpecResult | undefined;
+  readonly result: JunitCase | undefined;
 }
 
 export interface ConformanceReport {

@@ -28,6 +28,7 @@ export {
   type RunningProgram,
 } from "./control-plane/state.js";
 export { adminIdentity, deleteTestNamespaces } from "./control-plane/api-client.js";
-export { ConformanceResults, type SpecResult } from "./conformance/results.js";
+export type { JunitCase } from "./conformance/junit.js";
+export { ConformanceResults } from "./conformance/results.js";
 export { runSpecs, type SpecEvent } from "./conformance/run.js";
 export { parseSpecList } from "./conformance/spec-list.js";

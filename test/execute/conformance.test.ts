@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { composeLog, parseGinkgoLog } from "../../src/execute/conformance/ginkgo-log.js";
 import { composeJunit, failedCase, parseJunit } from "../../src/execute/conformance/junit.js";
 import { ConformanceResults, JUNIT, LOG } from "../../src/execute/conformance/results.js";
-import { judgeSpec, SUITE, type SpecEvidence } from "../../src/execute/conformance/run-spec.js";
+import { judge, SUITE, type Evidence } from "../../src/execute/conformance/judge.js";
 import { runSpecs, type SpecEvent } from "../../src/execute/conformance/run.js";
 import { focusOf, parseSpecList, runsAlone } from "../../src/execute/conformance/spec-list.js";
 import type { ProcessRequest, ProcessResult } from "../../src/model/ports.js";
@@ -18,16 +18,14 @@ function sample(file: string): string {
   return readFileSync(new URL(`ginkgo/${file}`, import.meta.url), "utf8");
 }
 
-function evidence(name: string, more: Partial<SpecEvidence> = {}): SpecEvidence {
-  return {
-    log: sample(`${name}.log`),
-    junit: sample(`${name}.xml`),
-    succeeded: true,
-    timedOut: false,
-    exit: "exit 0",
-    seconds: 1,
-    ...more,
-  };
+function evidence(name: string, more: Partial<Evidence> = {}): Evidence {
+  const [log, junit] = [sample(`${name}.log`), sample(`${name}.xml`)];
+  return { log, junit, exit: "exit 0", ended: undefined, seconds: 1, ...more };
+}
+
+/** Name → state of what a process proved. */
+function states(names: readonly string[], one: Evidence): Record<string, string> {
+  return Object.fromEntries(judge(names, one).finished.map(({ name, state }) => [name, state]));
 }
 
 describe("parseSpecList()", () => {
@@ -56,11 +54,12 @@ describe("runsAlone()", () => {
 
 describe("parseJunit()", () => {
   it("reads every case of a real file", () => {
-    const suite = parseJunit(sample("failed.xml"));
+    const suite = parseJunit(sample("both.xml"));
     expect(suite?.name).toBe(SUITE);
     expect(suite?.cases).toHaveLength(23);
     const states = Object.fromEntries(suite!.cases.map(({ name, state }) => [name, state]));
-    expect(states[PASSED]).toBe("skipped");
+    expect(states[PASSED]).toBe("passed");
+    expect(states[SLOW]).toBe("skipped");
     expect(states[FAILED]).toBe("failed");
     expect(suite?.cases.find(({ name }) => name === FAILED)?.failure).toContain(
       "Expected\n    <int>: 1\nto equal\n    <int>: 2",
@@ -68,7 +67,7 @@ describe("parseJunit()", () => {
   });
 
   it("refuses a file that was not written to its end", () => {
-    const text = sample("failed.xml");
+    const text = sample("both.xml");
     expect(parseJunit(text.slice(0, text.length / 2))).toBeUndefined();
     expect(parseJunit("")).toBeUndefined();
   });
@@ -77,7 +76,7 @@ describe("parseJunit()", () => {
 describe("composeJunit()", () => {
   it("counts what ran and keeps failures word for word", () => {
     const cases = [PASSED, FAILED].map((name, at) => {
-      const file = at === 0 ? "passed.xml" : "failed.xml";
+      const file = at === 0 ? "passed.xml" : "both.xml";
       return parseJunit(sample(file))!.cases.find((one) => one.name === name)!;
     });
     const text = composeJunit(SUITE, cases, [SLOW]);
@@ -100,23 +99,18 @@ describe("composeJunit()", () => {
 });
 
 describe("parseGinkgoLog()", () => {
-  it("leaves out the letters of what a focus left out", () => {
-    const log = parseGinkgoLog(sample("slow.log"));
-    expect(log).toMatchObject({ suite: SUITE, selected: 1, total: 23, interrupted: false });
-    expect(log?.body).toMatch(/^Nov 25 03:00:00\.000: INFO: before\n\n-{30}\n• \[SLOW TEST:6/);
-    expect(log?.body).not.toMatch(/^S+$/m);
-    expect(log?.failures).toBe("");
+  it("finds what was printed about each spec, without the letters of the others", () => {
+    const log = parseGinkgoLog(sample("both.log"));
+    expect(log).toMatchObject({ suite: SUITE, total: 23, interrupted: false, failures: 1 });
+    expect([...log!.blocks.keys()]).toEqual([PASSED, FAILED]);
+    expect(log?.blocks.get(PASSED)).toMatch(
+      /^-{30}\n\[sig-x\] Watchers \n {2}should observe [^]*INFO: got\n•\n$/,
+    );
+    expect(log?.blocks.get(FAILED)).toMatch(/STEP: failing\n\n• Failure [^]*x_test\.go:13\n/);
   });
 
-  it("takes the paragraph about a failure apart", () => {
-    const log = parseGinkgoLog(sample("failed.log"));
-    expect(log?.failures).toMatch(/^\[Fail\] \[sig-x\] Watchers \[It\] should fail/);
-    expect(log?.body).toContain("• Failure [");
-    expect(log?.body).not.toContain("Summarizing");
-  });
-
-  it("sees an interruption, of which ginkgo says 1 Passed", () => {
-    expect(sample("cut.log")).toContain("1 Passed | 0 Failed");
+  it("sees an interruption, of which ginkgo says 2 Passed", () => {
+    expect(sample("cut.log")).toContain("2 Passed | 0 Failed");
     expect(parseGinkgoLog(sample("cut.log"))?.interrupted).toBe(true);
   });
 
@@ -125,66 +119,78 @@ describe("parseGinkgoLog()", () => {
   });
 });
 
-describe("judgeSpec()", () => {
+describe("judge()", () => {
   it("calls passed what the file and the exit code call passed", () => {
-    expect(judgeSpec(PASSED, evidence("passed"))).toMatchObject({
-      type: "finished",
-      result: { name: PASSED, state: "passed", suite: SUITE, total: 23 },
-    });
+    const judgment = judge([PASSED], evidence("passed"));
+    expect(judgment).toMatchObject({ unknown: [], isDoubtful: false });
+    expect(judgment.finished).toMatchObject([{ name: PASSED, state: "passed" }]);
+    expect(judgment.finished[0]?.output).toContain("STEP: creating a watch");
+    expect(judgment.suite).toMatchObject({ name: SUITE, names: { length: 23 } });
   });
 
-  it("calls failed what passed in a process that failed", () => {
-    const end = judgeSpec(PASSED, evidence("passed", { succeeded: false, exit: "exit 1" }));
-    expect(end).toMatchObject({ type: "finished", result: { state: "failed" } });
+  it("keeps a failure with its message beside what passed", () => {
+    const both = evidence("both", { exit: "exit 1" });
+    expect(states([PASSED, FAILED], both)).toEqual({ [PASSED]: "passed", [FAILED]: "failed" });
+    expect(judge([FAILED], both).finished[0]?.failure).toContain("to equal");
   });
 
-  it("keeps a failure with its message", () => {
-    const end = judgeSpec(FAILED, evidence("failed", { succeeded: false, exit: "exit 1" }));
-    expect(end).toMatchObject({ type: "finished", result: { state: "failed" } });
-    expect(end.type === "finished" && end.result.failure).toContain("to equal");
+  it("doubts specs that passed in a process that failed, and blames one that ran alone", () => {
+    const odd = evidence("passed", { exit: "exit 1" });
+    expect(judge([PASSED, SLOW], odd)).toMatchObject({ finished: [], isDoubtful: true });
+    expect(states([PASSED], odd)).toEqual({ [PASSED]: "failed" });
   });
 
-  it("has no result for a spec that was cut", () => {
-    const cut = evidence("cut", { succeeded: false, exit: "exit 1" });
-    expect(judgeSpec(SLOW, cut)).toEqual({ type: "cut" });
+  it("keeps of a process that was cut only the specs that had ended", () => {
+    const all = [PASSED, SLOW, FAILED];
+    expect(states(all, evidence("cut", { exit: "exit 1" }))).toEqual({ [PASSED]: "passed" });
+    expect(states(all, evidence("cut", { ended: "cut", log: "" }))).toEqual({ [PASSED]: "passed" });
+    expect(states(all, evidence("passed", { ended: "cut", junit: undefined }))).toEqual({});
   });
 
-  it("calls failed what took too long", () => {
-    const late = evidence("cut", { succeeded: false, timedOut: true, exit: "it was ended" });
-    expect(judgeSpec(SLOW, late)).toMatchObject({ type: "finished", result: { state: "failed" } });
+  it("hides no failure by an interruption, and makes none", () => {
+    const both = evidence("both", { exit: "exit 1", ended: "cut" });
+    expect(states([PASSED, FAILED], both)).toEqual({ [PASSED]: "passed", [FAILED]: "failed" });
+    // The failure came after ginkgo had begun to clean up.
+    const log = both.log.replace("• Failure [", "Received interrupt.\n• Failure [");
+    expect(states([PASSED, FAILED], { ...both, log })).toEqual({ [PASSED]: "passed" });
+  });
+
+  it("calls failed what took too long, once it ran alone", () => {
+    const late = evidence("cut", { ended: "late", exit: "it was ended" });
+    expect(judge([PASSED, SLOW], late).isDoubtful).toBe(true);
+    expect(states([PASSED, SLOW], late)).toEqual({ [PASSED]: "passed" });
+    expect(states([SLOW], late)).toEqual({ [SLOW]: "failed" });
   });
 
   it("says that e2e.test has no such spec", () => {
-    expect(judgeSpec("[sig-x] other", evidence("nothing"))).toEqual({ type: "unknown" });
+    expect(judge(["[sig-x] none"], evidence("nothing"))).toMatchObject({
+      finished: [],
+      unknown: ["[sig-x] none"],
+    });
   });
 
   it("blames the suite's beginning when that failed", () => {
-    const end = judgeSpec(PASSED, evidence("break", { succeeded: false, exit: "exit 1" }));
-    expect(end.type === "finished" && end.result.failure).toMatch(/BeforeSuite: .*\nno cluster/);
+    const [failed] = judge([PASSED], evidence("break", { exit: "exit 1" })).finished;
+    expect(failed?.failure).toMatch(/BeforeSuite: .*\nno cluster/);
   });
 
-  it("calls failed what died without a word", () => {
+  it("calls failed what died without a word, once it ran alone", () => {
     const log = "qemu: uncaught target signal 11 (Segmentation fault)\n";
-    const dead = { log, junit: undefined, succeeded: false, exit: "SIGSEGV" };
-    const end = judgeSpec(PASSED, evidence("passed", dead));
-    expect(end.type === "finished" && end.result.failure).toMatch(/SIGSEGV\n.*uncaught target/);
+    const dead = evidence("passed", { log, junit: undefined, exit: "SIGSEGV" });
+    expect(judge([PASSED, SLOW], dead)).toMatchObject({ finished: [], isDoubtful: true });
+    expect(judge([PASSED], dead).finished[0]?.failure).toMatch(/SIGSEGV\n.*uncaught target/);
   });
 });
 
 describe("composeLog()", () => {
   it("counts by results, not by ginkgo's closing lines", () => {
-    const specs = (["passed", "failed"] as const).map((file) => {
-      const name = file === "passed" ? PASSED : FAILED;
-      const result = parseJunit(sample(`${file}.xml`))!.cases.find((one) => one.name === name)!;
-      return { result, output: sample(`${file}.log`) };
-    });
+    const { finished } = judge([PASSED, FAILED], evidence("both", { exit: "exit 1" }));
+    const specs = finished.map((result) => ({ result, output: result.output }));
     const text = composeLog(SUITE, 23, specs);
     expect(text).toMatch(/^Running Suite: Kubernetes e2e suite\n={35}\n/);
     expect(text).toContain("Will run 2 of 23 specs\n");
     expect(text.match(/^Ran /gm)).toHaveLength(1);
-    expect(text).toMatch(
-      /^Summarizing 1 Failure:\n\n\[Fail\] \[sig-x\] Watchers \[It\] should fail/m,
-    );
+    expect(text).toMatch(/^Summarizing 1 Failure:\n\n\[Fail\] \[sig-x\] Watchers should fail/m);
     expect(text).toMatch(
       /\nRan 2 of 23 Specs in [\d.]+ seconds\nFAIL! -- 1 Passed \| 1 Failed \| 0 Pending \| 21 Skipped\nFAIL\n$/,
     );
@@ -195,21 +201,25 @@ describe("runSpecs()", () => {
   let directory: string;
   let results: ConformanceResults;
   let events: string[];
+  /** The specs of each process, in the order of their start. */
+  let processes: string[][];
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), "kmips-conformance-"));
     results = new ConformanceResults(directory);
     results.open({ e2e_test: "sha256:1" }, false);
     events = [];
+    processes = [];
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  /** An e2e.test that leaves the files of a sample; `hang` waits for the end of the run. */
+  /** An e2e.test that leaves the files of a sample for the specs of its focus. */
   function run(
-    plan: Readonly<Record<string, string>>,
+    names: readonly string[],
+    play: (focused: readonly string[], request: ProcessRequest) => Promise<string> | string,
     options: { signal?: AbortSignal; checkServer?: () => void } = {},
   ): Promise<string[]> {
     const { signal = new AbortController().signal, checkServer = () => undefined } = options;
-    return runSpecs(Object.keys(plan), {
+    return runSpecs(names, {
       launcher: ["qemu"],
       e2eTest: "/bin/e2e.test",
       kubectl: "/bin/kubectl",
@@ -218,36 +228,34 @@ describe("runSpecs()", () => {
       processes: {
         run: async (request: ProcessRequest): Promise<ProcessResult> => {
           const focus = new RegExp(request.argv[2]!.slice("--ginkgo.focus=".length));
-          const name = Object.keys(plan).find((one) => focus.test(`${SUITE} ${one}`))!;
-          const file = plan[name]!;
-          if (file === "hang")
-            await new Promise((resolve) => request.signal?.addEventListener("abort", resolve));
-          const shown = file === "hang" ? "cut" : file;
-          request.onOutput?.(Buffer.from(sample(`${shown}.log`)), "stdout");
-          writeFileSync(join(request.cwd!, JUNIT), sample(`${shown}.xml`));
-          const code = shown === "passed" || shown === "slow" || shown === "nothing" ? 0 : 1;
-          return {
-            code,
-            killedBy: undefined,
-            timedOut: false,
-            stdout: "",
-            stderr: "",
-            elapsedMs: 9,
-          };
+          const focused = names.filter((one) => focus.test(`${SUITE} ${one}`));
+          processes.push(focused);
+          const file = await play(focused, request);
+          const code = file === "passed" || file === "nothing" ? 0 : 1;
+          if (file !== "dead") {
+            request.onOutput?.(Buffer.from(sample(`${file}.log`)), "stdout");
+            writeFileSync(join(request.cwd!, JUNIT), sample(`${file}.xml`));
+          }
+          const rest = { killedBy: undefined, timedOut: false, stdout: "", stderr: "" };
+          return { code, elapsedMs: 9, ...rest };
         },
       },
       signal,
       results,
-      jobs: 2,
+      jobs: 1,
       checkServer,
       onEvent: (event: SpecEvent) => void events.push(`${event.type} ${event.name}`),
     });
   }
 
-  it("keeps results and goes on where it stopped, failures included", async () => {
-    expect(await run({ [PASSED]: "passed", [FAILED]: "failed" })).toEqual([]);
+  it("keeps results, failures included, and goes on where it stopped", async () => {
+    expect(await run([PASSED, FAILED], () => "both")).toEqual([]);
     expect(results.get(PASSED)?.state).toBe("passed");
     expect(results.get(FAILED)?.state).toBe("failed");
+    expect(events).toEqual([
+      ...[PASSED, FAILED].map((name) => `started ${name}`),
+      ...[PASSED, FAILED].map((name) => `finished ${name}`),
+    ]);
     results.write([PASSED, FAILED, SLOW]);
     expect(readFileSync(join(directory, LOG), "utf8")).toContain("1 Passed | 1 Failed");
     const junit = parseJunit(readFileSync(join(directory, JUNIT), "utf8"));
@@ -258,16 +266,31 @@ describe("runSpecs()", () => {
     expect(again.get(FAILED)?.failure).toContain("to equal");
   });
 
-  it("has no result of what was cut, and cuts nothing else", async () => {
+  it("has no result of what was cut", async () => {
     const controller = new AbortController();
-    const running = run({ [PASSED]: "passed", [SLOW]: "hang" }, { signal: controller.signal });
-    await expect.poll(() => results.get(PASSED)?.state, { timeout: 15_000 }).toBe("passed");
-    controller.abort();
-    await running;
+    const hang = (): string => {
+      controller.abort();
+      return "cut";
+    };
+    await run([PASSED, SLOW], hang, { signal: controller.signal });
+    expect(results.get(PASSED)?.state).toBe("passed");
     expect(results.get(SLOW)).toBeUndefined();
     expect(events).toContain(`cut ${SLOW}`);
-    await run({ [SLOW]: "slow" });
-    expect(results.get(SLOW)?.state).toBe("passed");
+  });
+
+  it("runs the specs of a process that died one by one", async () => {
+    const play = (focused: readonly string[]): string =>
+      focused.length > 1 || focused[0] === SLOW ? "dead" : "passed";
+    await run([PASSED, SLOW], play);
+    expect(processes).toEqual([[PASSED, SLOW], [PASSED], [SLOW]]);
+    expect(results.get(PASSED)?.state).toBe("passed");
+    expect(results.get(SLOW)?.state).toBe("failed");
+  });
+
+  it("runs serial specs last, with nothing beside them", async () => {
+    const serial = "[sig-x] Namespaces [Serial] should";
+    await run([serial, PASSED], () => "dead");
+    expect(processes.map((names) => names.join())).toEqual([PASSED, serial]);
   });
 
   it("has no result of what ran while the server ended", async () => {
@@ -275,17 +298,18 @@ describe("runSpecs()", () => {
     const checkServer = (): void => {
       if (++calls > 1) throw new Error("etcd ended");
     };
-    await expect(run({ [PASSED]: "failed" }, { checkServer })).rejects.toThrow("etcd ended");
+    await expect(run([PASSED], () => "both", { checkServer })).rejects.toThrow("etcd ended");
     expect(results.get(PASSED)).toBeUndefined();
   });
 
   it("names the specs that e2e.test does not have", async () => {
-    expect(await run({ [SLOW]: "nothing" })).toEqual([SLOW]);
-    expect(results.get(SLOW)).toBeUndefined();
+    const other = "[sig-x] none";
+    expect(await run([other], () => "nothing")).toEqual([other]);
+    expect(results.get(other)).toBeUndefined();
   });
 
   it("drops the results of other programs", async () => {
-    await run({ [PASSED]: "passed" });
+    await run([PASSED], () => "passed");
     expect(results.open({ e2e_test: "sha256:2" }, false)).toBe(true);
     expect(results.get(PASSED)).toBeUndefined();
   });

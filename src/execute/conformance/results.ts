@@ -1,49 +1,48 @@
 /**
  * The results of specs on disk, so that a run goes on where it stopped.
  *
- * A spec's directory gets its name only when the spec has ended by itself: what is under another
- * name was cut, and is run again.
+ * A result gets its name in one step, and only once its spec has ended: what was cut leaves none, and
+ * is run again.
  */
 import { hash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf } from "../../../cache/index.js";
 import { composeLog, type LoggedSpec } from "./ginkgo-log.js";
-import { composeJunit, parseJunit, type JunitCase } from "./junit.js";
+import type { JudgedSpec, Judgment } from "./judge.js";
+import { composeJunit, type JunitCase } from "./junit.js";
 
 const FORMAT = 1;
-const RESULT = "result.json";
 /** What e2e.test calls them. */
 export const LOG = "e2e.log";
 export const JUNIT = "junit_01.xml";
 
-export interface SpecResult extends JunitCase {
+/** A finished spec, without what was printed about it. */
+export type SpecResult = JunitCase;
+
+interface StoredResult extends JudgedSpec {
   readonly format: typeof FORMAT;
-  /** The suite's name and number of specs, as the process said them. */
-  readonly suite: string;
-  readonly total: number;
 }
 
-/** A finished spec without the format's mark. */
-export type FinishedSpec = Omit<SpecResult, "format">;
+/** The suite that the specs are of. */
+type Suite = NonNullable<Judgment["suite"]>;
 
 export class ConformanceResults {
-  readonly #directory: string;
+  /** Where processes of e2e.test have their files. */
+  readonly running: string;
+  readonly log: string;
+  readonly junit: string;
   readonly #specs: string;
   readonly #identity: string;
+  readonly #suite: string;
 
   constructor(directory: string) {
-    this.#directory = directory;
+    this.running = join(directory, "running");
+    this.log = join(directory, LOG);
+    this.junit = join(directory, JUNIT);
     this.#specs = join(directory, "specs");
     this.#identity = join(directory, "programs.json");
-  }
-
-  get log(): string {
-    return join(this.#directory, LOG);
-  }
-
-  get junit(): string {
-    return join(this.#directory, JUNIT);
+    this.#suite = join(directory, "suite.json");
   }
 
   /**
@@ -55,75 +54,44 @@ export class ConformanceResults {
     const before = readText(this.#identity);
     const isOther = before !== undefined && before !== identity;
     if (fresh || isOther) {
-      for (const path of [this.#specs, this.log, this.junit])
+      for (const path of [this.#specs, this.#suite, this.log, this.junit])
         rmSync(path, { recursive: true, force: true });
     }
+    rmSync(this.running, { recursive: true, force: true });
     mkdirSync(this.#specs, { recursive: true, mode: 0o700 });
     writeFileSync(this.#identity, identity);
     return isOther && !fresh;
   }
 
-  /** The result of a spec that ended by itself. */
-  get(name: string): SpecResult | undefined {
-    const text = readText(join(this.#directoryOf(name), RESULT));
-    if (text === undefined) return undefined;
-    try {
-      const result = JSON.parse(text) as Partial<SpecResult>;
-      return result.format === FORMAT && result.name === name ? (result as SpecResult) : undefined;
-    } catch {
-      return undefined;
-    }
+  /** The result of a spec that ended. */
+  get(name: string): JudgedSpec | undefined {
+    const result = readJson(this.#pathOf(name)) as Partial<StoredResult> | undefined;
+    return result?.format === FORMAT && result.name === name ? (result as JudgedSpec) : undefined;
   }
 
-  /** An empty directory for the files of a spec that is about to run. */
-  begin(name: string): string {
-    const directory = `${this.#directoryOf(name)}.running`;
-    rmSync(directory, { recursive: true, force: true });
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return directory;
-  }
-
-  /** Keeps a finished spec, whose files are in the directory of `begin`. */
-  keep(result: FinishedSpec): void {
-    const directory = this.#directoryOf(result.name);
-    const running = `${directory}.running`;
-    writeFileSync(join(running, RESULT), `${JSON.stringify({ format: FORMAT, ...result })}\n`);
-    rmSync(directory, { recursive: true, force: true });
-    renameSync(running, directory);
-  }
-
-  /** Drops what a cut spec left. */
-  drop(name: string): void {
-    rmSync(`${this.#directoryOf(name)}.running`, { recursive: true, force: true });
+  /** Keeps what a process proved. */
+  keep({ finished, suite }: Judgment): void {
+    for (const result of finished)
+      replace(this.#pathOf(result.name), `${JSON.stringify({ format: FORMAT, ...result })}\n`);
+    if (suite !== undefined) replace(this.#suite, `${JSON.stringify(suite)}\n`);
   }
 
   /** Writes `e2e.log` and `junit_01.xml` of every result that is kept of these specs. */
   write(names: readonly string[]): void {
     const results = names.flatMap((name) => this.get(name) ?? []);
-    const [first] = results;
-    if (first === undefined) return;
-    const logged: LoggedSpec[] = results.map((result) => ({
-      result,
-      output: readText(join(this.#directoryOf(result.name), LOG)) ?? "",
-    }));
-    replace(this.log, composeLog(first.suite, first.total, logged));
-    const ran = new Set(results.map(({ name }) => name));
-    const others = this.#allNames(results).filter((name) => !ran.has(name));
-    replace(this.junit, composeJunit(first.suite, results, others));
+    if (results.length === 0) return;
+    const suite = readJson(this.#suite) as Suite | undefined;
+    const all = suite?.names ?? results.map(({ name }) => name);
+    const name = suite?.name ?? "";
+    const logged: LoggedSpec[] = results.map((result) => ({ result, output: result.output }));
+    replace(this.log, composeLog(name, all.length, logged));
+    const ran = new Set(results.map((result) => result.name));
+    const others = all.filter((one) => !ran.has(one));
+    replace(this.junit, composeJunit(name, results, others));
   }
 
-  /** The names of all specs of the suite, as the first complete file of e2e.test has them. */
-  #allNames(results: readonly SpecResult[]): string[] {
-    for (const { name } of results) {
-      const text = readText(join(this.#directoryOf(name), JUNIT));
-      const suite = text === undefined ? undefined : parseJunit(text);
-      if (suite !== undefined && suite.cases.length > 1) return suite.cases.map((one) => one.name);
-    }
-    return [];
-  }
-
-  #directoryOf(name: string): string {
-    return join(this.#specs, hash("sha256", name, "hex").slice(0, 16));
+  #pathOf(name: string): string {
+    return join(this.#specs, `${hash("sha256", name, "hex").slice(0, 16)}.json`);
   }
 }
 
@@ -133,6 +101,17 @@ function readText(path: string): string | undefined {
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
+  }
+}
+
+/** A document; undefined when there is none, or none that was written to its end. */
+function readJson(path: string): unknown {
+  const text = readText(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,16 +1,23 @@
 /** Runs the specs that have no result yet, several at a time where they allow it. */
-import type { ConformanceResults, SpecResult } from "./results.js";
-import { runSpec, type SpecEnd, type SpecRunOptions } from "./run-spec.js";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { JunitCase } from "./junit.js";
+import type { ConformanceResults } from "./results.js";
+import { runBatch, type BatchOptions } from "./run-batch.js";
 import { runsAlone } from "./spec-list.js";
+
+/** e2e.test needs 10 s under an emulator before its first spec, so one process runs several. */
+const BATCH = 5;
 
 export type SpecEvent =
   | { readonly type: "started"; readonly name: string }
-  | { readonly type: "finished"; readonly name: string; readonly result: SpecResult }
+  | { readonly type: "finished"; readonly name: string; readonly result: JunitCase }
   /** Cut: it is run again the next time. */
   | { readonly type: "cut"; readonly name: string };
 
-export interface RunOptions extends SpecRunOptions {
+export interface RunOptions extends Omit<BatchOptions, "onBegin"> {
   readonly results: ConformanceResults;
+  /** How many processes of e2e.test there are at once. */
   readonly jobs: number;
   /** Throws when what the specs talk to is gone: what ran meanwhile has no result. */
   readonly checkServer: () => void;
@@ -18,29 +25,27 @@ export interface RunOptions extends SpecRunOptions {
 }
 
 /**
- * Runs each spec once. Those that upstream marks as serial run last, with nothing beside them.
- * Returns the names that e2e.test does not know.
+ * Runs each spec until it has a result. Those that upstream marks as serial run last, with nothing
+ * beside them. Returns the names that e2e.test does not know.
  * @throws what `checkServer` throws
  */
 export async function runSpecs(names: readonly string[], options: RunOptions): Promise<string[]> {
-  const together = names.filter((name) => !runsAlone(name));
-  const alone = names.filter(runsAlone);
-  const unknown: string[] = [];
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const runAll = async (queue: string[], workers: number): Promise<void> => {
-    const work = async (): Promise<void> => {
-      for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-        if (signal.aborted) return;
-        const end = await runOne(name, { ...options, signal });
-        if (end.type === "unknown") unknown.push(name);
-        if (end.type !== "cut") continue;
-        options.onEvent({ type: "cut", name });
-      }
-    };
+  const unknown: string[] = [];
+  let count = 0;
+  const work = async (queue: string[][]): Promise<void> => {
+    for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
+      if (signal.aborted) return;
+      const directory = join(options.results.running, String(count++));
+      const doubtful = await runOne(batch, directory, { ...options, signal }, unknown);
+      queue.unshift(...doubtful.map((name) => [name]));
+    }
+  };
+  const runAll = async (queue: string[][], workers: number): Promise<void> => {
     // One worker's end by an error ends the specs of the others, and all are waited for.
     const running = Array.from({ length: workers }, () =>
-      work().catch((error: unknown) => {
+      work(queue).catch((error: unknown) => {
         stop.abort();
         throw error;
       }),
@@ -49,28 +54,44 @@ export async function runSpecs(names: readonly string[], options: RunOptions): P
     const broken = ends.find((end) => end.status === "rejected");
     if (broken !== undefined) throw broken.reason;
   };
-  await runAll(together, options.jobs);
-  await runAll(alone, 1);
+  const together = names.filter((name) => !runsAlone(name));
+  const size = Math.min(BATCH, Math.ceil(together.length / options.jobs));
+  await runAll(batches(together, size), options.jobs);
+  await runAll(batches(names.filter(runsAlone), BATCH), 1);
   return unknown;
 }
 
-async function runOne(name: string, options: RunOptions): Promise<SpecEnd> {
+function batches(names: readonly string[], size: number): string[][] {
+  const all: string[][] = [];
+  for (let at = 0; at < names.length; at += size) all.push(names.slice(at, at + size));
+  return all;
+}
+
+/** Runs one batch and keeps what it proved; returns the specs that are to run one by one instead. */
+async function runOne(
+  batch: readonly string[],
+  directory: string,
+  options: RunOptions,
+  unknown: string[],
+): Promise<readonly string[]> {
   const { results, onEvent } = options;
   options.checkServer();
-  onEvent({ type: "started", name });
-  const directory = results.begin(name);
-  const end = await runSpec(name, directory, options);
-  try {
-    options.checkServer();
-  } catch (error) {
-    results.drop(name);
-    throw error;
+  const begun = new Set<string>();
+  const judgment = await runBatch(batch, directory, {
+    ...options,
+    onBegin: (name) => {
+      begun.add(name);
+      onEvent({ type: "started", name });
+    },
+  });
+  options.checkServer();
+  results.keep(judgment);
+  rmSync(directory, { recursive: true, force: true });
+  for (const result of judgment.finished) {
+    begun.delete(result.name);
+    onEvent({ type: "finished", name: result.name, result });
   }
-  if (end.type !== "finished") {
-    results.drop(name);
-    return end;
-  }
-  results.keep(end.result);
-  onEvent({ type: "finished", name, result: { format: 1, ...end.result } });
-  return end;
+  for (const name of begun) onEvent({ type: "cut", name });
+  unknown.push(...judgment.unknown);
+  return judgment.isDoubtful ? batch.filter((name) => results.get(name) === undefined) : [];
 }
