@@ -32,3 +32,5 @@ export type { JunitCase } from "./conformance/junit.js";
 export { ConformanceResults } from "./conformance/results.js";
 export { runSpecs, type SpecEvent } from "./conformance/run.js";
 export { parseSpecList } from "./conformance/spec-list.js";
+export { entryBytes, zipEntries } from "./module-zip.js";
+export { MODULE_FILES } from "./go-modules.js";
