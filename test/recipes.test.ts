@@ -143,7 +143,7 @@ describe("recipes and examples", () => {
     (path) => {
       const lines = readRepositoryFile(path)
         .split("\n")
-        .filter((line) => !/^\s*(expect|upstream)\s*=/.test(line));
+        .filter((line) => !/^\s*(expect|git|upstream)\s*=/.test(line));
       const hosts = lines.flatMap((line) =>
         [...line.matchAll(/[a-z]+:\/\/([^\s/:"\\]+)/g)].map(([, host]) => host),
       );
