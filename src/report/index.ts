@@ -13,6 +13,7 @@ export {
   unknownLines,
   type PlanCounts,
 } from "./plan.js";
+export { countFindings, renderFindings, type FindingText } from "./port.js";
 export {
   createReporter,
   type ProgressMode,
