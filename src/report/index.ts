@@ -13,6 +13,7 @@ export {
   unknownLines,
   type PlanCounts,
 } from "./plan.js";
+export { insertPortTable, renderPortTable, type PortRowText } from "./port-table.js";
 export {
   createReporter,
   type ProgressMode,
