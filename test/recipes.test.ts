@@ -2,6 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { format, parse } from "../grammar/index.js";
+import { closureOf } from "../src/plan/plan.js";
 import type { BuildGraph } from "../src/model/graph.js";
 import type { PatchDefinition } from "../src/model/node.js";
 import {
@@ -96,6 +97,16 @@ describe("the shipped recipes", () => {
     ).toBe(true);
   });
 
+  it("have a node of every kind in the group that each test run builds", () => {
+    const graph = graphOf(RECIPES);
+    const kinds = (addresses: Iterable<string>): Set<string> =>
+      new Set([...addresses].map((address) => graph.nodes.get(address)?.definition.kind ?? ""));
+    const built = kinds(closureOf(graph, ["group.representative"]));
+    // The RUN steps are agnhost's, as its Dockerfile says, which is not read here.
+    built.add("run");
+    expect([...kinds(graph.nodes.keys())].filter((kind) => !built.has(kind))).toEqual([]);
+  });
+
   it("import every recipe", () => {
     const graphs = [RECIPES, BUILDER].map(graphOf);
     const read = graphs.flatMap(({ recipes: paths }) =>
@@ -149,7 +160,9 @@ describe("recipes and examples", () => {
       );
       expect(hosts.filter((host) => host !== "127.0.0.1")).toEqual([]);
       expect(
-        lines.filter((line) => /\b(registry|proxy|mirrors?|cr)\.(?!kmips\b)[a-z]+[.a-z]*/.test(line)),
+        lines.filter((line) =>
+          /\b(registry|proxy|mirrors?|cr)\.(?!kmips\b)[a-z]+[.a-z]*/.test(line),
+        ),
       ).toEqual([]);
     },
   );
