@@ -3,7 +3,7 @@
  */
 import path from "node:path";
 import type { SourceOrigin, ToolchainDefinition } from "../model/node.js";
-import { platformSpellings } from "../model/platform.js";
+import { platformSpellings, type Platform } from "../model/platform.js";
 import type { BodyReader } from "./body.js";
 import type { Needs } from "./emit.js";
 import { isToolchain } from "./lower-build.js";
@@ -176,12 +176,18 @@ export function lowerToolchain(reader: BodyReader): ToolchainDefinition | undefi
     return { kind: "toolchain", type: "go", version: `go${go.replace(/^v/, "")}` };
   const platform = reader.cell.target?.platform;
   if (cc === undefined || platform === undefined) return undefined;
+  return { kind: "toolchain", type: "cc", ...crossPackages(platform) };
+}
+
+/** Debian's cross C compiler for a platform. */
+export function crossPackages(platform: Platform): {
+  readonly triplet: string;
+  readonly packages: readonly string[];
+} {
   const { gnu, debian } = platformSpellings(platform);
   // Debian's package names cannot hold the underscore of x86_64.
   const suffix = gnu.replace("_", "-");
   return {
-    kind: "toolchain",
-    type: "cc",
     triplet: gnu,
     packages: [`binutils-${suffix}`, `gcc-${suffix}`, `libc6-dev-${debian}-cross`],
   };

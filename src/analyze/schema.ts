@@ -176,7 +176,7 @@ const SCHEMAS: readonly KindSchema[] = [
       attribute(
         "members",
         list(ref("source", "toolchain", "component", "base", "image", "index", "group")),
-        "The nodes.",
+        "The nodes; those that `when` leaves out are left out here too.",
         { required: true },
       ),
       attribute(

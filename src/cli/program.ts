@@ -26,6 +26,7 @@ import {
   type PushFlags,
 } from "./export-commands.js";
 import { runDoctor, runGc, type GcFlags } from "./house-commands.js";
+import { runPort, type PortFlags } from "./port-command.js";
 import { runImages, type ImagesFlags } from "./images-command.js";
 import { runSetup, type SetupFlags } from "./setup-command.js";
 import {
@@ -403,6 +404,28 @@ export function makeProgram(exit: ExitSetter): Command {
   )
     .option("-y, --yes", "do not ask")
     .action(async (options: SetupFlags) => exit(await runSetup(globals(), options)));
+
+  command(
+    "port <target>",
+    "what the project lacks for another architecture, before anything is built for it",
+    [
+      "kmips port riscv64",
+      "kmips port loong64 --write    # ports/loong64/project.kmips, which builds the same recipes",
+    ],
+    false,
+  )
+    .option("--write", "make the project of the port; nothing that is there is changed")
+    .addHelpText(
+      "after",
+      `
+It asks the Debian archive which packages of the recipes the architecture has and in which suite,
+this machine for compiler and emulator, the Go modules of the last build for files that build
+constraints leave out, and the recipes for what they decide by architecture. What only running the
+programs can show is listed too.`,
+    )
+    .action(async (target: string, options: PortFlags) =>
+      exit(await runPort(globals(), target, options)),
+    );
 
   command(
     "completion <shell>",

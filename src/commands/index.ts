@@ -1,5 +1,5 @@
 /** What the program can do; commands return data and never print. */
-export { build, type BuildRequest, type BuildResult } from "./build.js";
+export { build, runnerOptions, type BuildRequest, type BuildResult } from "./build.js";
 export { writeBundle } from "./bundle.js";
 export type { BuiltImage } from "./built-image.js";
 export { clusterFacts } from "./cluster-facts.js";
@@ -22,6 +22,7 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
+export { port, type PortReport } from "./port.js";
 export { makeDirectory, writeText, writeTexts } from "./new-files.js";
 export {
   builderEnvironment,

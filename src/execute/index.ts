@@ -7,3 +7,5 @@ export { namedBuilder, type UserBuilder } from "./builder/user-builder.js";
 export type { LockFacts, Perturbation } from "./context.js";
 export { fetchedOutputs } from "./vault-items.js";
 export { escapeModule, hashModuleZip } from "./module-hash.js";
+export { entryBytes, zipEntries } from "./module-zip.js";
+export { MODULE_FILES } from "./go-modules.js";

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { analyze, type Analysis } from "../../src/analyze/index.js";
+import { NO_OVERRIDES } from "../../src/model/overrides.js";
 import { DiskFileReader } from "../../src/host/index.js";
 
 export const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
@@ -27,13 +28,14 @@ export function readRepositoryFile(path: string): string {
   return readFileSync(join(REPOSITORY, path), "utf8");
 }
 
-/** What the recipes of a directory mean. */
-export function analyzeDirectory(root: string): Analysis {
+/** What the recipes of a directory mean, for the project's own targets or for others. */
+export function analyzeDirectory(root: string, targets?: readonly string[]): Analysis {
   return analyze({
     root,
     entry: [join(root, "project.kmips")],
     reader: new DiskFileReader(),
     shipped: RECIPES,
+    ...(targets !== undefined && { overrides: { ...NO_OVERRIDES, targets } }),
   });
 }
 
@@ -59,6 +61,7 @@ export const REFERENCES: readonly string[] = [
   "busybox:1.29",
   "calico/bird:1.6.8",
   "cni-plugins:1.9.1",
+  "conformance:v1.16.2",
   "coredns:1.6.5",
   "debian-base:0.4.1",
   "dnsutils:1.1",
@@ -71,9 +74,14 @@ export const REFERENCES: readonly string[] = [
   "golang:1.26.8",
   "httpd:2.4.38-alpine",
   "httpd:2.4.39-alpine",
+  "hyperkube:v1.16.2",
   "ipc-utils:1.0",
   "jessie-dnsutils:1.0",
   "kitten:1.0",
+  "kube-apiserver:v1.16.2",
+  "kube-controller-manager:v1.16.2",
+  "kube-proxy:v1.16.2",
+  "kube-scheduler:v1.16.2",
   "metadata-concealment:1.2",
   "metrics-server:0.5.0",
   "mounttest-user:1.0",
