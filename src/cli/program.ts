@@ -4,7 +4,7 @@
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { GZIP_LEVEL } from "../image/index.js";
-import { EXIT_MEANINGS, type ExitCode } from "../model/exit-code.js";
+import { EXIT_MEANINGS } from "../model/exit-code.js";
 import {
   runBuild,
   runPlan,
@@ -15,6 +15,8 @@ import {
   type VerifyFlags,
 } from "./build-commands.js";
 import { completionScript, SHELLS, type Shell } from "./completion.js";
+import { addControlPlaneCommands } from "./control-plane-options.js";
+import { wholeNumber, type ExitSetter } from "./option-values.js";
 import { VERSION, type GlobalOptions } from "./environment.js";
 import {
   EXPORT_FORMATS,
@@ -51,8 +53,6 @@ import {
   type UpdateFlags,
   type VaultFlags,
 } from "./upkeep-commands.js";
-
-export type ExitSetter = (code: ExitCode) => void;
 
 const DESCRIPTION =
   "Builds Kubernetes component and conformance images for architectures that have\nnone, from declarative .kmips recipes, reproducibly, and only what changed.";
@@ -343,6 +343,7 @@ export function makeProgram(exit: ExitSetter): Command {
       "kmips update base.debian       # fetch its package lists anew, and what they change",
       "kmips update --dry-run         # the same for everything, without writing",
       "kmips update component.etcd    # record what its last build fetched",
+      "kmips update source.calico     # lock the commit of its tag, or its archive's digest",
       "kmips update --record          # record the digests of the images that are built",
     ],
   )
@@ -369,6 +370,8 @@ export function makeProgram(exit: ExitSetter): Command {
     .action(async (nodes: string[], options: SlowFlags) =>
       exit(await runSlow(globals(), nodes, options)),
     );
+
+  addControlPlaneCommands(command, globals, exit);
 
   command(
     "gc",
@@ -443,11 +446,6 @@ programs can show is listed too.`,
 /** The values of an option that may stand several times. */
 function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9][0-9]*$/.test(text)) throw new InvalidArgumentError("A whole number from 1.");
-  return Number(text);
 }
 
 function gzipLevel(text: string): number {

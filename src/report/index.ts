@@ -1,4 +1,5 @@
 /** Data → text. */
+export { renderFacts, renderSpec, renderSpecSummary, type SpecLine } from "./conformance.js";
 export { renderCoverage, type CoverageText } from "./coverage.js";
 export { diagnosticsAsData, renderDiagnostic, renderDiagnostics, placeOf } from "./diagnostics.js";
 export { formatBytes, formatMs } from "./duration.js";
