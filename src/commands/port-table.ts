@@ -4,6 +4,7 @@
  */
 import { withoutPlatform } from "../analyze/index.js";
 import type { BuildGraph } from "../model/graph.js";
+import { PACKAGES_LABEL } from "../model/labels.js";
 import type { Address, GraphNode, NodeDefinition, SourceOrigin } from "../model/node.js";
 import { closureOf, planBuild } from "../plan/plan.js";
 import { isNamed } from "./built-image.js";
@@ -12,7 +13,7 @@ import { UsageError } from "./errors.js";
 import { recordedRun } from "./group-run.js";
 import type { PortRow } from "./port-rows.js";
 import { namedImages, recordedImages } from "./recorded.js";
-import type { Workspace } from "./workspace.js";
+import { recordOf, type Workspace } from "./workspace.js";
 
 export interface PortTableRow {
   /** `component`, `image`, or `test image` for one that only the manifest has. */
@@ -149,7 +150,7 @@ function madeOf(
   const closure = [...closureOf(graph, [node.address])].flatMap(
     (address) => graph.nodes.get(address) ?? [],
   );
-  const packages = debianPackages(workspace, closure);
+  const packages = debianPackages(workspace, node, closure);
   const patches = closure.flatMap(({ definition }) =>
     definition.kind === "patch"
       ? definition.series.map(({ label }) => label.replace(/^.*\//, ""))
@@ -187,7 +188,7 @@ function originText(origin: SourceOrigin): string | undefined {
     case "go-module":
       return `${origin.path}@${origin.version}`;
     case "git":
-      return `${origin.url}@${origin.commit.slice(0, 12)}`;
+      return `${origin.url}@${origin.tag ?? origin.commit?.slice(0, 12) ?? ""}`;
     case "archive":
       return origin.location.replace(/^.*\//, "");
     default:
@@ -195,27 +196,31 @@ function originText(origin: SourceOrigin): string | undefined {
   }
 }
 
-/** What images ask for beyond their base, with the versions that the lock pins. */
-function debianPackages(workspace: Workspace, closure: readonly GraphNode[]): string[] {
+/** What images ask for beyond their base, with the versions that the image says it has. */
+function debianPackages(
+  workspace: Workspace,
+  { address }: GraphNode,
+  closure: readonly GraphNode[],
+): string[] {
   const names = closure.flatMap(({ definition }) =>
     definition.kind === "packages" && definition.on !== undefined ? definition.names : [],
   );
-  const versions = lockedVersions(workspace);
-  return [...new Set(names)].map((entry) => {
-    const [name = ""] = entry.split("=");
-    const version = versions.get(name);
-    return version === undefined ? entry : `${name}=${version}`;
-  });
+  const installed = builtLabels(workspace, address)[PACKAGES_LABEL] ?? "";
+  const versions = new Map(installed.split(" ").map((entry) => [entry.split("=")[0], entry]));
+  return [...new Set(names.map((name) => name.split("=")[0] ?? name))].map(
+    (name) => versions.get(name) ?? name,
+  );
 }
 
-/** Package → version, of the facts that the lock has. */
-function lockedVersions({ inputs }: Workspace): Map<string, string> {
-  const versions = new Map<string, string>();
-  for (const fact of inputs.lock.facts.keys()) {
-    const [, name, version] = /^deb (\S+) (\S+) \S+$/.exec(fact) ?? [];
-    if (name !== undefined && version !== undefined) versions.set(name, version);
-  }
-  return versions;
+/** Labels of an image as it was built; none of one that was not. */
+function builtLabels(workspace: Workspace, address: Address): Readonly<Record<string, string>> {
+  const outputs = recordOf(workspace, address)?.outputs ?? [];
+  const config = outputs.find(({ name }) => name === "config");
+  if (config === undefined) return {};
+  const parsed = JSON.parse(workspace.store.readBytes(config.digest).toString()) as {
+    readonly config?: { readonly Labels?: Readonly<Record<string, string>> };
+  };
+  return parsed.config?.Labels ?? {};
 }
 
 /** The group of everything that a project builds for its port: the one with the most members. */
