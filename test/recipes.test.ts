@@ -2,6 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { format, parse } from "../grammar/index.js";
+import { closureOf } from "../src/plan/plan.js";
 import type { BuildGraph } from "../src/model/graph.js";
 import type { PatchDefinition } from "../src/model/node.js";
 import {
@@ -100,6 +101,16 @@ describe("the shipped recipes", () => {
     expect(
       group?.kind === "group" && images.every(({ address }) => group.members.includes(address)),
     ).toBe(true);
+  });
+
+  it("have a node of every kind in the group that each test run builds", () => {
+    const graph = graphOf(RECIPES);
+    const kinds = (addresses: Iterable<string>): Set<string> =>
+      new Set([...addresses].map((address) => graph.nodes.get(address)?.definition.kind ?? ""));
+    const built = kinds(closureOf(graph, ["group.representative"]));
+    // The RUN steps are agnhost's, as its Dockerfile says, which is not read here.
+    built.add("run");
+    expect([...kinds(graph.nodes.keys())].filter((kind) => !built.has(kind))).toEqual([]);
   });
 
   it("import every recipe", () => {

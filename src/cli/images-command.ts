@@ -1,8 +1,12 @@
 /** `kmips images`: what the store has, and what a Kubernetes source wants. */
+import { readFileSync, writeFileSync } from "node:fs";
 import {
   coverage,
+  largestGroup,
   listImages,
   openBuilders,
+  parsePortRows,
+  portTable,
   UsageError,
   type CoverageReport,
   type ImageRow,
@@ -10,7 +14,14 @@ import {
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import type { Address } from "../model/node.js";
-import { formatBytes, printable, renderCoverage, renderTable } from "../report/index.js";
+import {
+  formatBytes,
+  insertPortTable,
+  printable,
+  renderCoverage,
+  renderPortTable,
+  renderTable,
+} from "../report/index.js";
 import { jobsOf, makeReporter, openFor } from "./build-commands.js";
 import { abortOnSignals, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
 
@@ -19,6 +30,10 @@ export interface ImagesFlags {
   readonly for?: string;
   /** True for all, else a name or name:tag. */
   readonly tests?: string | true;
+  /** A table of what a port is made of. */
+  readonly rows?: string;
+  /** The document whose table is replaced. */
+  readonly write?: string;
 }
 
 /** `kmips images`. */
@@ -31,18 +46,24 @@ export async function runImages(globals: GlobalOptions, flags: ImagesFlags): Pro
   const workspace = await openFor(globals, reporter);
   const builders = openBuilders(workspace, undefined);
   try {
-    if (flags.for === undefined) return listBuilt(globals, workspace, streams);
-    const report = await coverage(workspace, {
-      source: flags.for,
-      jobs: jobsOf(undefined),
-      offline: globals.offline ?? false,
-      signal,
-      onEvent: (event) => reporter.event(event),
-      builders,
-    });
+    if (flags.for === undefined && flags.rows === undefined)
+      return listBuilt(globals, workspace, streams);
+    const wanted = flags.for;
+    const report =
+      wanted === undefined
+        ? undefined
+        : await coverage(workspace, {
+            source: wanted,
+            jobs: jobsOf(undefined),
+            offline: globals.offline ?? false,
+            signal,
+            onEvent: (event) => reporter.event(event),
+            builders,
+          });
     reporter.end();
     workspace.fileIndex.save();
-    printCoverage(globals, report, flags.tests, streams);
+    if (flags.rows !== undefined) printTable(globals, workspace, report, flags, streams);
+    else if (report !== undefined) printCoverage(globals, report, flags.tests, streams);
     return EXIT.ok;
   } finally {
     reporter.end();
@@ -109,4 +130,34 @@ function printCoverage(
     `${rows.filter((row) => row.state === state).length} ${state}`;
   const states = ["built", "buildable", "missing", "not wanted"].map(count).join(", ");
   streams.err(`${source} wants ${rows.length} images: ${states}\n`);
+}
+
+/** Prints the table of a port, or puts it into a document. */
+function printTable(
+  globals: GlobalOptions,
+  workspace: Workspace,
+  report: CoverageReport | undefined,
+  { rows: path = "", write }: ImagesFlags,
+  streams: Streams,
+): void {
+  const rows = parsePortRows(path, readFileSync(path, "utf8"));
+  const group = largestGroup(workspace.graph) ?? "";
+  const table = portTable(workspace, { rows, coverage: report, group });
+  if (globals.json === true) {
+    streams.out(`${JSON.stringify(table)}\n`);
+    return;
+  }
+  const text = renderPortTable(table.rows, table.run);
+  if (write === undefined) {
+    streams.out(text);
+    return;
+  }
+  const document = insertPortTable(readFileSync(write, "utf8"), text);
+  if (document === undefined)
+    throw new UsageError(
+      `"${write}" has no place for the table`,
+      "put <!-- kmips images --rows FILE --> and <!-- end of the table --> there, each on its line",
+    );
+  writeFileSync(write, document);
+  streams.err(`${table.rows.length} rows written to ${write}\n`);
 }

@@ -248,12 +248,18 @@ export function makeProgram(exit: ExitSetter): Command {
       "kmips images",
       "kmips images --for k8s.io/kubernetes@v1.16.2     # built, buildable, missing, not wanted",
       "kmips images --for source.kubernetes --tests etcd",
+      "kmips images --rows port.tsv --for source.kubernetes --write README.md",
       "skopeo inspect oci:STORE:etcd:3.3.15",
     ],
     false,
   )
     .option("--for <source>", "what this source's end-to-end tests use: MODULE@VERSION or a source")
     .option("--tests [image]", "with --for: the tests that need each image, or this one")
+    .option(
+      "--rows <file>",
+      "the table of a port in Markdown: its rows, then what --for wants beside them",
+    )
+    .option("--write <document>", "with --rows: replace the table between the document's markers")
     .action(async (options: ImagesFlags) => exit(await runImages(globals(), options)));
 
   command("log <node>", "what the last run of a node printed", ["kmips log component.etcd"]).action(

@@ -101,6 +101,7 @@ function withoutMachine(inputs: KeyInputs, fingerprint: (address: Address) => Di
     isNative: () => false,
     packageVersion: () => undefined,
     compilerPrograms: () => [],
-    hostArch: "any",
+    // Some architecture, the same on every machine.
+    hostArch: "amd64",
   };
 }

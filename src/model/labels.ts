@@ -1,4 +1,4 @@
-/** Labels that recipes give images about how these relate to the ones they stand for. */
+/** Labels of images about what is in them, and how they relate to those they stand for. */
 
 /** The version that the original port had, where it is another one. */
 export const WANTED_LABEL = "io.kmips.wanted";
@@ -10,3 +10,5 @@ export function inheritedLabels(labels: Readonly<Record<string, string>>): Recor
   const own = [WANTED_LABEL, VARIANT_LABEL];
   return Object.fromEntries(Object.entries(labels).filter(([name]) => !own.includes(name)));
 }
+/** What was asked for of a distribution, in an image and those below, as dpkg names it: `NAME=VERSION …`. */
+export const PACKAGES_LABEL = "io.kmips.packages";

@@ -14,6 +14,7 @@ export {
   unknownLines,
   type PlanCounts,
 } from "./plan.js";
+export { insertPortTable, renderPortTable, type PortRowText } from "./port-table.js";
 export { countFindings, renderFindings, type FindingText } from "./port.js";
 export {
   createReporter,

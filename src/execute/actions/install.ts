@@ -18,6 +18,7 @@ import {
   storeChanges,
 } from "../../image/index.js";
 import type { InstallDefinition } from "../../model/node.js";
+import { PACKAGES_LABEL } from "../../model/labels.js";
 import { platformSpellings } from "../../model/platform.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import { writeRepository } from "../debian-repository.js";
@@ -92,9 +93,6 @@ export async function runInstall(
     notes,
   };
 }
-
-/** What was asked for, of this image and those below, as dpkg names it: `NAME=VERSION …`. */
-const PACKAGES_LABEL = "io.kmips.packages";
 
 function packagesLabel(below: string | undefined, added: readonly string[]): string {
   const nameOf = (entry: string): string => entry.slice(0, entry.indexOf("="));
