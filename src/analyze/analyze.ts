@@ -17,6 +17,7 @@ import { Findings } from "./findings.js";
 import { inheritConfigs } from "./inherit.js";
 import { loadRecipes, type Unit } from "./load.js";
 import { lowerComponent } from "./lower-component.js";
+import { DERIVING_BLOCKS, lowerDerived } from "./lower-derived.js";
 import { lowerGroup, lowerIndex } from "./lower-group.js";
 import { checkImages, checkReferences, type NamedFacts } from "./image-checks.js";
 import { imagesInOrder } from "./image-order.js";
@@ -246,6 +247,8 @@ function lowerAll(lowering: Lowering): void {
 
 function lowerOrigin(set: CellSet, lowering: Lowering): void {
   const { declared } = set;
+  if (declared.kind === "source" && set.body.attributes.has("from"))
+    return lowerDerived(set, lowering);
   for (const cell of set.cells.values()) {
     const reader = readCell(cell, set, lowering.session);
     const needs = new Needs();
@@ -255,6 +258,11 @@ function lowerOrigin(set: CellSet, lowering: Lowering): void {
         : reader.has("toolchain")
           ? lowerToolchainSource(reader, needs, lowering)
           : lowerSource(reader);
+    for (const keyword of declared.kind === "toolchain" ? [] : DERIVING_BLOCKS)
+      for (const block of reader.blocks(keyword))
+        lowering.session.findings.error("KM0205", block.at, `"${keyword}" only goes with "from"`, {
+          help: "declare another source with from, and put it there",
+        });
     if (definition === undefined) continue;
     lowering.emitter.emit(
       cell.address,

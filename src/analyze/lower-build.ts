@@ -1,14 +1,16 @@
 /**
  * The `go` and `c` blocks of a component: tools, programs and flags, every one checked.
  */
+import type { Location } from "../../grammar/index.js";
 import { recordOf, type BodyReader } from "./body.js";
 import type { Lowering } from "./lowering.js";
-import { isTreePath } from "./paths.js";
+import { isModulePath, isTreePath } from "./paths.js";
 import { resolveOne, samePlatform } from "./resolve.js";
-import type { Cell } from "./session.js";
+import type { Cell, Session } from "./session.js";
 import type { ReferenceValue, Value } from "./values.js";
 
-interface Tools {
+/** A toolchain and the reference that names it. */
+export interface Tools {
   readonly toolchain: Cell;
   readonly reference: ReferenceValue;
 }
@@ -16,6 +18,7 @@ interface Tools {
 export interface GoBuild extends Tools {
   readonly language: "go";
   readonly packages: Readonly<Record<string, string>>;
+  readonly tests?: Readonly<Record<string, string>>;
   readonly ldflags: readonly string[];
   readonly tags: readonly string[];
 }
@@ -36,11 +39,16 @@ export function lowerGo(
   lowering: Lowering,
 ): GoBuild | undefined {
   const tools = lowerTools(fields, "go", lowering);
-  const packages = readPackages(fields, ofToolchain);
+  const packages = readPackages(fields, "packages", ofToolchain);
+  const tests = readPackages(fields, "tests", ofToolchain);
   const ldflags = fields.texts("ldflags");
   const tags = fields.texts("tags");
-  if (tools === undefined || packages === undefined || fields.failed) return undefined;
-  return { language: "go", ...tools, packages, ldflags, tags };
+  if (tools === undefined || packages === undefined || tests === undefined || fields.failed)
+    return undefined;
+  const names = [...Object.keys(packages), ...Object.keys(tests)];
+  if (isEmpty(fields, "packages", names.length) || isTwice(names, fields)) return undefined;
+  const hasTests = Object.keys(tests).length > 0;
+  return { language: "go", ...tools, packages, ...(hasTests && { tests }), ldflags, tags };
 }
 
 /** What a `c` block says; undefined after a reported fault. */
@@ -52,13 +60,15 @@ export function lowerC(fields: BodyReader, lowering: Lowering): CBuild | undefin
   return { language: "c", ...tools, programs, flags };
 }
 
-function lowerTools(
+/** The toolchain that the attribute `name` of a body means, of the wanted type; undefined after a reported fault. */
+export function lowerTools(
   fields: BodyReader,
   wanted: "go" | "cc",
   lowering: Lowering,
+  name = "toolchain",
 ): Tools | undefined {
   const { session, sets } = lowering;
-  const reference = fields.reference("toolchain");
+  const reference = fields.reference(name);
   const toolchain = reference && resolveOne(reference, fields.cell, sets, session);
   if (reference === undefined || toolchain === undefined) return undefined;
   if (!isToolchain(toolchain, wanted, reference, lowering)) return undefined;
@@ -97,12 +107,24 @@ function readPrograms(fields: BodyReader): Record<string, readonly string[]> | u
     }
     programs.push([name, files.map((file) => (file.type === "str" ? file.text : ""))]);
   }
-  if (isEmpty(fields, "programs", programs.length)) failed = true;
+  if (fields.has("programs") && isEmpty(fields, "programs", programs.length)) failed = true;
   return failed || fields.failed || !fields.has("programs") ? undefined : recordOf(programs);
 }
 
+function isTwice(names: readonly string[], fields: BodyReader): boolean {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return false;
+  fields.session.findings.error(
+    "KM0336",
+    fields.at("tests"),
+    `Program "${twice}" is in "packages" and in "tests"`,
+    { help: "give one of them another name" },
+  );
+  return true;
+}
+
 function isEmpty(fields: BodyReader, name: string, size: number): boolean {
-  if (size > 0 || fields.failed || !fields.has(name)) return false;
+  if (size > 0 || fields.failed) return false;
   fields.session.findings.error("KM0227", fields.at(name), `"${name}" is empty`, {
     help: "name at least one program",
   });
@@ -139,30 +161,41 @@ function isProgramName(name: string, value: Value, { session }: BodyReader): boo
   return false;
 }
 
-/** Program name → package path of a `go` block; a toolchain's own are `cmd/NAME`. */
+/**
+ * Program name → package path, of the `packages` or the `tests` of a `go` block; a toolchain's own
+ * are `cmd/NAME`.
+ */
 function readPackages(
   fields: BodyReader,
+  name: "packages" | "tests",
   ofToolchain: boolean,
 ): Record<string, string> | undefined {
-  const { findings } = fields.session;
   const packages: [string, string][] = [];
   let failed = false;
-  for (const [name, value] of fields.map("packages")) {
+  for (const [program, value] of fields.map(name)) {
     if (value.type !== "str") continue;
-    const { text } = value;
-    if (!isProgramName(name, value, fields)) failed = true;
-    if (!isPackagePath(text) && !(ofToolchain && /^cmd\/[a-z0-9]+$/.test(text))) {
-      const bare = text.replace(/^(\.?\/)+/, "").replace(/\/+$/, "");
-      const usable = bare !== "" && isPackagePath(`./${bare}`);
-      findings.error("KM0336", value.at, `Package "${text}" is not a path inside the source`, {
-        help: usable ? `write "./${bare}"` : 'write "." or "./path"',
-      });
-      failed = true;
-    }
-    packages.push([name, text]);
+    if (!isProgramName(program, value, fields)) failed = true;
+    const isOwn = ofToolchain && /^cmd\/[a-z0-9]+$/.test(value.text);
+    if (!isOwn && !isPackage(value.text, value.at, fields.session)) failed = true;
+    packages.push([program, value.text]);
   }
-  if (isEmpty(fields, "packages", packages.length)) failed = true;
-  return failed || fields.failed || !fields.has("packages") ? undefined : recordOf(packages);
+  return failed || fields.failed ? undefined : recordOf(packages);
+}
+
+/**
+ * Whether `text` names one Go package: `.`, `./path`, or the import path of one in the module graph.
+ * Reports why not.
+ */
+export function isPackage(text: string, at: Location, { findings }: Session): boolean {
+  if (isPackagePath(text) || isImportPath(text)) return true;
+  const bare = text.replace(/^(\.?\/)+/, "").replace(/\/+$/, "");
+  const usable = bare !== "" && isPackagePath(`./${bare}`);
+  findings.error("KM0336", at, `Package "${text}" is not a path inside the source`, {
+    help: usable
+      ? `write "./${bare}"`
+      : 'write ".", "./path", or an import path such as "example.org/module/path"',
+  });
+  return false;
 }
 
 /** `.` or `./path`; patterns such as `./...` name no single program. */
@@ -171,4 +204,9 @@ function isPackagePath(text: string): boolean {
   return (
     /^\.\/[^\s]+$/.test(text) && isTreePath(text) && !text.endsWith("/") && !text.includes("...")
   );
+}
+
+/** As in an import of another module: its first element is a host name, with a dot that is no `.` or `..`. */
+function isImportPath(text: string): boolean {
+  return /^[a-z0-9-]+(\.[a-z0-9-]+)+\//i.test(text) && isModulePath(text);
 }

@@ -14,19 +14,17 @@ import type {
   PatchedModule,
   SourceDefinition,
 } from "../model/node.js";
+import type { Platform } from "../model/platform.js";
 import { derivedAddresses, Needs } from "./emit.js";
 import { lowerC, lowerGo, type CBuild, type GoBuild } from "./lower-build.js";
 import { lowerGomod, type ModulePatch } from "./lower-gomod.js";
-import { lowerPatches, type Series } from "./lower-patches.js";
+import { emitPatched, lowerPatches, type PatchedSource } from "./lower-patches.js";
 import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
 import { resolveOne } from "./resolve.js";
 import type { Cell } from "./session.js";
-import type { ReferenceValue } from "./values.js";
 
-interface Plan {
-  readonly source: { readonly address: Address; readonly reference: ReferenceValue };
-  readonly series: Series;
+interface Plan extends PatchedSource {
   readonly edits: ModuleEdits;
   readonly modulePatches: readonly ModulePatch[];
   readonly build: GoBuild | CBuild;
@@ -41,7 +39,8 @@ export function lowerComponent(set: CellSet, lowering: Lowering): void {
     const plan = planCell(cell, set, lowering);
     if (plan !== undefined) plans.set(cell, plan);
   }
-  emitPatched(set, plans, lowering);
+  for (const [cell, address] of emitPatched(set, plans, lowering))
+    lowering.trees.set(cell, address);
   const patched = emitModulePatches(set, plans, lowering);
   emitGo(set, plans, patched, lowering);
   for (const [cell, plan] of plans) emitC(cell, plan, lowering);
@@ -98,44 +97,6 @@ function planCell(cell: Cell, set: CellSet, lowering: Lowering): Plan | undefine
 function isOfToolchain(source: Cell | undefined, { sets }: Lowering): boolean {
   const set = source && sets.get(`source.${source.declared.name}`);
   return set?.body.attributes.has("toolchain") === true;
-}
-
-function emitPatched(
-  set: CellSet,
-  plans: ReadonlyMap<Cell, Plan>,
-  { emitter, trees, notes }: Lowering,
-): void {
-  const definitions = new Map<Cell, PatchDefinition>();
-  for (const [cell, { series, source }] of plans) {
-    if (series.active.length > 0)
-      definitions.set(cell, {
-        kind: "patch",
-        source: source.address,
-        series: series.active,
-        retired: series.retired,
-      });
-    else if (series.retired.length > 0)
-      notes.push({
-        address: cell.address,
-        message: `all patches are retired (${series.retired.map((patch) => patch.label).join(", ")}): it is built from ${source.address} itself`,
-      });
-  }
-  const addresses = derivedAddresses(set, "patched", definitions);
-  for (const [cell, plan] of plans) {
-    const definition = definitions.get(cell);
-    const address = addresses.get(cell);
-    trees.set(cell, address ?? plan.source.address);
-    if (definition === undefined || address === undefined || emitter.nodes.has(address)) continue;
-    const needs = new Needs();
-    needs.add(plan.source.address, plan.source.reference.at);
-    emitter.emit(
-      address,
-      definition,
-      needs,
-      definition.series[0]?.at ?? set.declared.at,
-      undefined,
-    );
-  }
 }
 
 /** The patched modules of every cell, in order of declaration. */
@@ -201,11 +162,12 @@ function emitGo(
 ): void {
   const { emitter, trees } = lowering;
   const { at } = set.declared;
-  const definitions = new Map<Cell, ModulesDefinition>();
+  const definitions = new Map<Cell, ModulesDefinition & { readonly platform: Platform }>();
   for (const [cell, { build, edits }] of plans) {
     const source = trees.get(cell);
     const platform = cell.target?.platform;
     if (build.language !== "go" || source === undefined || platform === undefined) continue;
+    const { tests } = build;
     definitions.set(cell, {
       kind: "modules",
       source,
@@ -213,6 +175,7 @@ function emitGo(
       edits,
       patched: patchedModules.get(cell) ?? [],
       packages: [...new Set(Object.values(build.packages))],
+      ...(tests !== undefined && { tests: [...new Set(Object.values(tests))] }),
       tags: build.tags,
       platform,
     });
@@ -241,6 +204,7 @@ function emitGo(
       toolchain,
       patched,
       packages: build.packages,
+      ...(build.tests !== undefined && { tests: build.tests }),
       ldflags: build.ldflags,
       tags,
       platform,

@@ -13,6 +13,7 @@ import { lowerConfig, readBudget } from "./lower-config.js";
 import { lowerDockerfile, readDockerfile } from "./lower-dockerfile.js";
 import { lowerSteps, readSteps } from "./lower-image-steps.js";
 import type { StepBase } from "./lower-steps.js";
+import { undecidedSteps } from "./lower-undecided.js";
 import { imageReference, readName, readRegistry, readTag } from "./reference.js";
 import { isImagePath } from "./paths.js";
 import { resolveOne, samePlatform } from "./resolve.js";
@@ -89,7 +90,10 @@ function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): ImageFacts | u
   const definition: ImageDefinition = {
     kind: "image",
     ...(steps.base !== undefined && { base: steps.base.address }),
-    ...(steps.awaits !== undefined && { awaits: steps.awaits }),
+    ...(steps.awaits !== undefined && {
+      awaits: steps.awaits,
+      undecided: undecidedSteps(reader, base?.address, overlay ?? [], lowering),
+    }),
     ...steps.content,
     config: { ...config, ...(runAs?.type === "str" && { user: runAs.text }) },
     reference,

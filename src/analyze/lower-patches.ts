@@ -1,14 +1,25 @@
 /**
  * Patch series: which patches a cell applies, which its `retire` rules leave out.
  */
-import type { PatchFile } from "../model/node.js";
+import type { Address, PatchDefinition, PatchFile } from "../model/node.js";
 import type { BodyReader } from "./body.js";
+import { derivedAddresses, Needs } from "./emit.js";
+import type { Lowering } from "./lowering.js";
+import type { CellSet } from "./matrix.js";
 import type { MergedBlock } from "./merge.js";
 import { localPath } from "./paths.js";
+import type { Cell } from "./session.js";
+import type { ReferenceValue } from "./values.js";
 
 export interface Series {
   readonly active: readonly PatchFile[];
   readonly retired: readonly PatchFile[];
+}
+
+/** A source and the series that a cell applies to it. */
+export interface PatchedSource {
+  readonly source: { readonly address: Address; readonly reference: ReferenceValue };
+  readonly series: Series;
 }
 
 const NONE: Series = { active: [], retired: [] };
@@ -67,4 +78,45 @@ export function lowerPatches(
     (isRetired ? retired : active).push(file);
   }
   return failed ? undefined : { active, retired };
+}
+
+/** Emits the patch nodes of a declaration: the tree of every cell, its patch node or its source. */
+export function emitPatched(
+  set: CellSet,
+  plans: ReadonlyMap<Cell, PatchedSource>,
+  { emitter, notes }: Lowering,
+): ReadonlyMap<Cell, Address> {
+  const definitions = new Map<Cell, PatchDefinition>();
+  for (const [cell, { series, source }] of plans) {
+    if (series.active.length > 0)
+      definitions.set(cell, {
+        kind: "patch",
+        source: source.address,
+        series: series.active,
+        retired: series.retired,
+      });
+    else if (series.retired.length > 0)
+      notes.push({
+        address: cell.address,
+        message: `all patches are retired (${series.retired.map((patch) => patch.label).join(", ")}): it is built from ${source.address} itself`,
+      });
+  }
+  const addresses = derivedAddresses(set, "patched", definitions);
+  const trees = new Map<Cell, Address>();
+  for (const [cell, { source }] of plans) {
+    const definition = definitions.get(cell);
+    const address = addresses.get(cell);
+    trees.set(cell, address ?? source.address);
+    if (definition === undefined || address === undefined || emitter.nodes.has(address)) continue;
+    const needs = new Needs();
+    needs.add(source.address, source.reference.at);
+    emitter.emit(
+      address,
+      definition,
+      needs,
+      definition.series[0]?.at ?? set.declared.at,
+      undefined,
+    );
+  }
+  return trees;
 }

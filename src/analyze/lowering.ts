@@ -104,10 +104,10 @@ export function programsOf(cell: Cell, lowering: Lowering): readonly string[] | 
     const reader = readCell(cell, set, lowering.session);
     const block = reader.block("go") ?? reader.block("c");
     if (block !== undefined) {
-      const attribute = block.keyword === "go" ? "packages" : "programs";
+      const attributes = block.keyword === "go" ? ["packages", "tests"] : ["programs"];
       const inside = reader.inside(block);
-      const entries = inside.map(attribute);
-      if (!inside.failed && inside.has(attribute)) names = [...entries.keys()];
+      const entries = attributes.flatMap((name) => [...inside.map(name).keys()]);
+      if (!inside.failed && attributes.some((name) => inside.has(name))) names = entries;
     }
   }
   lowering.programs.set(cell, names);

@@ -6,9 +6,11 @@ import { platformName, platformSpellings } from "../model/platform.js";
 import { ROOTS, TARGET_MEMBERS } from "./scope.js";
 import { place, poison, type Environment } from "./session.js";
 import { didYouMean } from "./types.js";
+import { versionNumbers } from "./version.js";
 import { show, typeName, type ReferenceKind, type TargetValue, type Value } from "./values.js";
 
 const SELF_MEMBERS = ["name", "version", "address"] as const;
+const VERSION_MEMBERS = ["major", "minor", "patch"] as const;
 const PROJECT_MEMBERS = ["name", "targets", "epoch"] as const;
 
 /** The value of `object.name`. */
@@ -54,6 +56,11 @@ export function evaluateMember(expr: MemberExpr, at: Location, env: Environment)
       if (name === "path") return { type: "str", text: object.path, at };
       if (name === "version") return { type: "version", text: object.version, at };
       return unknown("A module", name, ["path", "version"], nameAt, env);
+    case "version": {
+      const part = VERSION_MEMBERS.findIndex((member) => member === name);
+      if (part >= 0) return { type: "int", value: versionNumbers(object.text)[part] ?? 0, at };
+      return unknown("A version", name, VERSION_MEMBERS, nameAt, env);
+    }
     default:
       break;
   }

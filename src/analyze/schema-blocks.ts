@@ -234,15 +234,51 @@ export const GOMOD: BlockSchema = {
   ],
 };
 
+export const GENERATE: BlockSchema = {
+  keyword: "generate",
+  label: "what is generated",
+  doc: "Files that a Go program of the source's module graph writes, run here and without a network.",
+  attributes: [
+    WHEN,
+    attribute(
+      "package",
+      str,
+      "The program: `./path`, or the import path of a package of the module graph.",
+      { required: true },
+    ),
+    attribute("args", list(str), "Its arguments, with `{out}`, `{gopath}` and `{packages}`.", {
+      fallback: "[]",
+    }),
+    attribute("packages_of", list(str), "Packages whose imports `{packages}` is chosen from."),
+    attribute("marker", str, "Text that a file of each of `{packages}` has.", {
+      required: true,
+      goesWith: ["packages_of"],
+    }),
+    attribute("outputs", list(str), "Every file that it writes, relative to the source.", {
+      required: true,
+    }),
+  ],
+  blocks: [],
+};
+
 export const GO: BlockSchema = {
   keyword: "go",
   doc: "Cross-compiles Go programs on the build machine, without cgo.",
   attributes: [
     WHEN,
     attribute("toolchain", ref("toolchain"), "The Go toolchain.", { required: true }),
-    attribute("packages", map(str), "Program name and its package: `.` or `./path`.", {
-      required: true,
-    }),
+    attribute(
+      "packages",
+      map(str),
+      "Program name and its package: `.`, `./path`, or the import path of a package of the module graph.",
+      { fallback: "{}" },
+    ),
+    attribute(
+      "tests",
+      map(str),
+      "Program name and the package whose tests it runs, built as by `go test -c`.",
+      { fallback: "{}" },
+    ),
     attribute("ldflags", list(str), "Flags for the linker, beyond the reproducible ones.", {
       fallback: "[]",
     }),

@@ -5,6 +5,7 @@
 import {
   C,
   DIRECTORY,
+  GENERATE,
   GO,
   GOMOD,
   MATRIX,
@@ -26,6 +27,7 @@ export const SOURCE_ORIGINS = [
   "directory",
   "files",
   "toolchain",
+  "from",
 ] as const;
 
 const SCHEMAS: readonly KindSchema[] = [
@@ -93,8 +95,12 @@ const SCHEMAS: readonly KindSchema[] = [
         goesWith: ["files"],
       }),
       attribute("toolchain", ref("toolchain"), "A Go toolchain: the tree of its release."),
+      attribute("from", ref("source"), "Another source, which this one changes."),
+      attribute("go_toolchain", ref("toolchain"), "The Go toolchain of `gomod` and `generate`.", {
+        goesWith: ["from"],
+      }),
     ],
-    blocks: [MATRIX],
+    blocks: [MATRIX, PATCHES, GOMOD, GENERATE],
   },
   {
     kind: "toolchain",

@@ -33,6 +33,11 @@ function comparePart(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
+/** The numbers of a version, `v1.16.2` as 1, 16, 2; missing ones are left out. */
+export function versionNumbers(version: string): readonly number[] {
+  return parse(version).core;
+}
+
 /** Negative, zero or positive as `a` comes before, with or after `b`. */
 export function compareVersions(a: string, b: string): number {
   const left = parse(a);

@@ -50,11 +50,13 @@ import {
   imageLines,
   savedAnswer,
 } from "./output.js";
+import { compareWithRecords, rememberGroup } from "./records.js";
 
 export interface BuildFlags {
   readonly jobs?: number;
   readonly keepGoing?: boolean;
   readonly expectCached?: boolean;
+  readonly expectRecorded?: boolean;
   readonly force?: boolean;
   readonly offline?: boolean;
   readonly builder?: string;
@@ -98,7 +100,12 @@ export async function runBuild(
     if (mode !== "json" && mode !== "quiet") {
       streams.err(closingLine(counts, counts.executed > 0 ? result.elapsedMs : undefined));
     }
-    return (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);
+    const code = (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);
+    if (code !== EXIT.ok) return code;
+    rememberGroup(workspace, patterns, result, counts);
+    const expected = flags.expectRecorded ?? false;
+    if (counts.executed === 0 && !expected) return code;
+    return compareWithRecords(workspace, result, expected, streams);
   } finally {
     reporter.end();
     await builders.close();

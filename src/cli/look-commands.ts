@@ -9,6 +9,7 @@ import {
   openProject,
   query,
   RecipeErrors,
+  UsageError,
   selectNode,
   selectNodes,
   type Project,
@@ -19,6 +20,7 @@ import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { diagnosticsAsData, printable, renderDiagnostics } from "../report/index.js";
 import { openFor } from "./build-commands.js";
+import { runCheckRecorded } from "./recorded-commands.js";
 import { makeEnvironment, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
 
 /** Opens the workspace for one command, and closes its store whatever comes of it. */
@@ -78,7 +80,18 @@ export async function runDiff(
   });
 }
 
-export async function runCheck(globals: GlobalOptions): Promise<ExitCode> {
+export interface CheckFlags {
+  readonly recorded?: boolean;
+}
+
+export async function runCheck(
+  globals: GlobalOptions,
+  patterns: readonly string[],
+  flags: CheckFlags,
+): Promise<ExitCode> {
+  if (flags.recorded === true) return runCheckRecorded(globals, patterns);
+  if (patterns.length > 0)
+    throw new UsageError("check reads all recipes", "name nodes with --recorded only");
   const streams = makeStreams(globals);
   const project = await knownProject(globals, streams);
   if (globals.json === true) {

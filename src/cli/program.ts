@@ -36,6 +36,7 @@ import {
   runKey,
   runLog,
   runQuery,
+  type CheckFlags,
   type FmtFlags,
   type GraphFlags,
   type QueryFlags,
@@ -136,6 +137,10 @@ export function makeProgram(exit: ExitSetter): Command {
     .addOption(jobs)
     .option("-k, --keep-going", "go on with nodes that do not depend on a failed one")
     .option("--expect-cached", "run nothing; exit 10 with the reason if anything would run")
+    .option(
+      "--expect-recorded",
+      "exit 4 unless every image has the digest that kmips.lock records for its recipe",
+    )
     .option("--force", "run the named nodes even when they are cached")
     .option("--offline", "fetch nothing")
     .option(
@@ -191,12 +196,15 @@ export function makeProgram(exit: ExitSetter): Command {
       exit(await runVerify(globals(), nodes, options)),
     );
 
-  command(
-    "check",
-    "check the recipes without building",
-    ["kmips check", "kmips check -C examples/hello"],
-    false,
-  ).action(async () => exit(await runCheck(globals())));
+  command("check [nodes...]", "check the recipes without building", [
+    "kmips check",
+    "kmips check -C examples/hello",
+    "kmips check --recorded     # exit 4 and name the images whose recipe changed since their record",
+  ])
+    .option("--recorded", "check instead that kmips.lock records the digest of every image (NODES)")
+    .action(async (nodes: string[], options: CheckFlags) =>
+      exit(await runCheck(globals(), nodes, options)),
+    );
 
   command(
     "fmt [files...]",
@@ -328,9 +336,11 @@ export function makeProgram(exit: ExitSetter): Command {
       "kmips update base.debian       # fetch its package lists anew, and what they change",
       "kmips update --dry-run         # the same for everything, without writing",
       "kmips update component.etcd    # record what its last build fetched",
+      "kmips update --record          # record the digests of the images that are built",
     ],
   )
     .option("--dry-run", "write nothing")
+    .option("--record", "record the digests of built images instead, and the last run of a group")
     .action(async (nodes: string[], options: UpdateFlags) =>
       exit(await runUpdate(globals(), nodes, options)),
     );

@@ -20,10 +20,12 @@ import {
   renderTable,
 } from "../report/index.js";
 import { jobsOf, makeReporter, openFor } from "./build-commands.js";
+import { runRecord } from "./recorded-commands.js";
 import { abortOnSignals, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
 
 export interface UpdateFlags {
   readonly dryRun?: boolean;
+  readonly record?: boolean;
 }
 
 /** `kmips update`. */
@@ -32,6 +34,7 @@ export async function runUpdate(
   patterns: readonly string[],
   flags: UpdateFlags,
 ): Promise<ExitCode> {
+  if (flags.record === true) return runRecord(globals, patterns, flags.dryRun ?? false);
   const streams = makeStreams(globals);
   const reporter = makeReporter(globals, streams);
   const interruption = abortOnSignals();

@@ -29,6 +29,9 @@ export {
   builderPrograms,
   openBuilders,
 } from "./private-builder.js";
+export { imagesDigest, keepRun, recordedRun } from "./group-run.js";
+export { namedImages, recordedImages, type RecordedImage, type RecordedState } from "./recorded.js";
+export { recordImages, type RecordReport } from "./record-images.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
 export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
 export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";

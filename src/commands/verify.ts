@@ -7,7 +7,7 @@
 import { type ActionRecord, type Digest, type Output, type Store } from "../../cache/index.js";
 import { produceRecord, type Perturbation, type RunnerOptions } from "../execute/index.js";
 import { readLayerEntries } from "../image/index.js";
-import type { Address, NodeKind } from "../model/node.js";
+import type { Address, NodeDefinition, NodeKind } from "../model/node.js";
 import { planBuild, type PlannedNode } from "../plan/plan.js";
 import { runnerOptions, type BuildRequest } from "./build.js";
 import { UsageError } from "./errors.js";
@@ -20,6 +20,7 @@ import type { Workspace } from "./workspace.js";
 const VERIFIED_KINDS: ReadonlySet<NodeKind> = new Set([
   "patch",
   "modules",
+  "generate",
   "component",
   "packages",
   "base",
@@ -110,7 +111,7 @@ export async function verify(
   const verified: Address[] = [];
   for (const [address, planned] of plan.nodes) {
     const { decision } = planned;
-    if (decision.state !== "cached" || !VERIFIED_KINDS.has(planned.node.definition.kind)) continue;
+    if (decision.state !== "cached" || !canDiffer(planned.node.definition)) continue;
     const rebuild = async (perturbation: Perturbation): Promise<ActionRecord> =>
       rebuildNode(planned, decision.key, records, options, perturbation);
     const { record } = decision;
@@ -136,6 +137,13 @@ export async function verify(
     verified.push(address);
   }
   return { verified, divergence: undefined };
+}
+
+function canDiffer(definition: NodeDefinition): boolean {
+  return (
+    VERIFIED_KINDS.has(definition.kind) ||
+    (definition.kind === "source" && definition.origin.type === "derived")
+  );
 }
 
 async function rebuildNode(

@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NodeFailure } from "../model/failure.js";
 import type { Address, PatchedModule } from "../model/node.js";
-import { goEnvironment, type Platform } from "../model/platform.js";
+import { goEnvironment, platformOf, type Arch, type Platform } from "../model/platform.js";
 import type { ActionContext } from "./context.js";
 import type { Mount } from "./sandbox.js";
 
@@ -27,6 +27,28 @@ export const GO_PATCHED = "/patched";
 export function goPaths(ctx: ActionContext): GoPaths {
   const base = ctx.perturbation?.directory ?? "/kmips";
   return { source: `${base}/src`, work: `${base}/work`, out: `${base}/out` };
+}
+
+/** Packages that a build loads. */
+export interface GoPackages {
+  readonly packages: readonly string[];
+  /** Packages whose tests are built. */
+  readonly tests?: readonly string[];
+  readonly tags: readonly string[];
+}
+
+/** Arguments of `go list` that load all that the packages import, a command for each entry. */
+export function listings({ packages, tests = [], tags }: GoPackages): string[][] {
+  const common = ["-deps", ...(tags.length === 0 ? [] : [`-tags=${tags.join(",")}`])];
+  return [
+    ...(packages.length === 0 ? [] : [[...common, "--", ...packages]]),
+    ...(tests.length === 0 ? [] : [[...common, "-test", "--", ...tests]]),
+  ];
+}
+
+/** This machine, as a platform to build for. */
+export function hostPlatform(ctx: ActionContext): Platform {
+  return platformOf(ctx.tools.hostArch as Arch);
 }
 
 /** The digest of an output of a dependency. @throws NodeFailure when it has none of that name */

@@ -27,6 +27,7 @@ import { runDockerfile } from "./actions/dockerfile.js";
 import { runInstall } from "./actions/install.js";
 import { runPackages } from "./actions/packages.js";
 import { runRun } from "./actions/run.js";
+import { runGenerate } from "./actions/generate.js";
 import { runGo } from "./actions/go.js";
 import { runModules } from "./actions/modules.js";
 import { runPatch } from "./actions/patch.js";
@@ -177,6 +178,8 @@ async function dispatch(
       return runToolchain(definition, context);
     case "modules":
       return runModules(definition, context);
+    case "generate":
+      return runGenerate(definition, context);
     case "component":
       return definition.type === "go" ? runGo(definition, context) : runC(definition, context);
     case "debian-index":

@@ -54,6 +54,7 @@ const EXPECTED_MS: Readonly<Record<NodeKind, number>> = {
   patch: 500,
   toolchain: 10_000,
   modules: 10_000,
+  generate: 30_000,
   component: 30_000,
   "debian-index": 5_000,
   packages: 10_000,

@@ -16,6 +16,7 @@ export {
   ToolMissingError,
   type HeldProcess,
 } from "./process.js";
+export { describeMachine, type Machine } from "./machine.js";
 export { Tools, type Tool, type ToolSearch } from "./tools.js";
 export { compilerPrograms } from "./compiler.js";
 export { UnsupportedFileError, walkDirectory, walkFile, type WalkedFile } from "./walk.js";

@@ -11,6 +11,7 @@ import { assertNever } from "../model/invariant.js";
 import type { Address, GraphNode, NodeDefinition } from "../model/node.js";
 import {
   describeComponent,
+  describeGenerate,
   describeModules,
   describeSource,
   describeToolchain,
@@ -32,6 +33,7 @@ const KIND_VERSIONS: Readonly<Record<NodeDefinition["kind"], number>> = {
   patch: 1,
   toolchain: 1,
   modules: 2,
+  generate: 1,
   component: 1,
   "debian-index": 1,
   packages: 1,
@@ -90,7 +92,9 @@ function describe(definition: NodeDefinition, sink: FieldSink, inputs: KeyInputs
     case "toolchain":
       return describeToolchain(definition, sink, inputs);
     case "modules":
-      return describeModules(definition, sink);
+      return describeModules(definition, sink, inputs);
+    case "generate":
+      return describeGenerate(definition, sink);
     case "component":
       return describeComponent(definition, sink);
     case "debian-index":

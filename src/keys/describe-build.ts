@@ -5,13 +5,14 @@ import type { Digest } from "../../cache/index.js";
 import { assertNever } from "../model/invariant.js";
 import type {
   ComponentDefinition,
+  GenerateDefinition,
   ModuleEdits,
   ModulesDefinition,
   PatchedModule,
   SourceDefinition,
   ToolchainDefinition,
 } from "../model/node.js";
-import { goEnvironment, type Platform } from "../model/platform.js";
+import { goEnvironment, platformOf, type Arch, type Platform } from "../model/platform.js";
 import { versionsOf, type FieldSink } from "./field-sink.js";
 import type { KeyInputs } from "./inputs.js";
 
@@ -33,6 +34,14 @@ export function describeSource(
     case "archive":
       sink.text("digest", origin.digest);
       sink.text("strip", String(origin.strip));
+      return;
+    case "derived":
+      sink.result("tree", origin.node);
+      if (origin.gomod !== undefined) {
+        sink.result("toolchain", origin.gomod.toolchain);
+        describeEdits(origin.gomod.edits, sink);
+      }
+      for (const generated of origin.generated) sink.result(`generated ${generated}`, generated);
       return;
     case "member":
       sink.result("tree", origin.node);
@@ -80,14 +89,32 @@ export function describeToolchain(
   }
 }
 
-export function describeModules(definition: ModulesDefinition, sink: FieldSink): void {
+export function describeModules(
+  definition: ModulesDefinition,
+  sink: FieldSink,
+  inputs: KeyInputs,
+): void {
   sink.result("source", definition.source);
   sink.result("toolchain", definition.toolchain);
   describeEdits(definition.edits, sink);
   describePatched(definition.patched, sink);
   sink.list("packages", definition.packages);
+  if (definition.tests !== undefined) sink.list("tests", definition.tests);
   sink.list("tags", definition.tags);
-  describePlatform(definition.platform, sink);
+  describePlatform(definition.platform ?? platformOf(inputs.hostArch as Arch), sink);
+}
+
+export function describeGenerate(definition: GenerateDefinition, sink: FieldSink): void {
+  sink.result("source", definition.source);
+  sink.result("modules", definition.modules);
+  sink.result("toolchain", definition.toolchain);
+  sink.text("package", definition.package);
+  sink.list("args", definition.args);
+  if (definition.packages !== undefined) {
+    sink.list("packages of", definition.packages.of);
+    sink.text("marker", definition.packages.marker);
+  }
+  sink.list("outputs", definition.outputs);
 }
 
 export function describeComponent(definition: ComponentDefinition, sink: FieldSink): void {
@@ -97,6 +124,7 @@ export function describeComponent(definition: ComponentDefinition, sink: FieldSi
     sink.result("modules", definition.modules);
     describePatched(definition.patched, sink);
     sink.map("packages", definition.packages);
+    if (definition.tests !== undefined) sink.map("tests", definition.tests);
     sink.list("ldflags", definition.ldflags);
     sink.list("tags", definition.tags);
   } else {

@@ -76,7 +76,12 @@ function ownership(entry: {
   return `${mode} ${entry.uid}:${entry.gid}${name}`;
 }
 
-function describeFiles(files: readonly ImageFile[], sink: FieldSink, inputs: KeyInputs): void {
+/** Content, mode and owner of files. */
+export function describeFiles(
+  files: readonly ImageFile[],
+  sink: FieldSink,
+  inputs: KeyInputs,
+): void {
   for (const file of files) {
     const { content } = file;
     // Several copies may have one destination.

@@ -16,6 +16,13 @@ export type FailureReason =
       readonly state: "conflict" | "already-upstream" | "missing-file";
       readonly excerpt: string;
     }
+  /** A generator wrote other files than those that the recipe names as its outputs. */
+  | {
+      readonly type: "generated";
+      readonly generator: string;
+      readonly missing: readonly string[];
+      readonly undeclared: readonly string[];
+    }
   | {
       readonly type: "checksum";
       readonly what: string;

@@ -31,6 +31,7 @@ export type NodeDefinition =
   | PatchDefinition
   | ToolchainDefinition
   | ModulesDefinition
+  | GenerateDefinition
   | ComponentDefinition
   | DebianIndexDefinition
   | PackagesDefinition
@@ -72,6 +73,15 @@ export type SourceOrigin =
       readonly path: string;
       readonly include: readonly string[];
       readonly exclude: readonly string[];
+    }
+  /** A source's or patch's tree with an edited go.mod and with generated files in it. */
+  | {
+      readonly type: "derived";
+      readonly node: Address;
+      /** The edits and the Go toolchain that makes them. */
+      readonly gomod?: { readonly edits: ModuleEdits; readonly toolchain: Address };
+      /** Generate nodes; each of their outputs stands at its path in the tree. */
+      readonly generated: readonly Address[];
     }
   /** What the archive at `path` of another source's or patch's tree holds. */
   | { readonly type: "member"; readonly node: Address; readonly path: string }
@@ -126,10 +136,13 @@ export interface ModulesDefinition {
   readonly edits: ModuleEdits;
   /** Dependency modules replaced by a patched tree. */
   readonly patched: readonly PatchedModule[];
-  /** Package paths relative to the source, e.g. `./test/images/agnhost`. */
+  /** Package paths: relative to the source, as `./test/images/agnhost`, or import paths. */
   readonly packages: readonly string[];
+  /** Packages whose tests are built, so that what these import is chosen too. */
+  readonly tests?: readonly string[];
   readonly tags: readonly string[];
-  readonly platform: Platform;
+  /** Absent: this machine's. */
+  readonly platform?: Platform;
 }
 
 export interface ModuleEdits {
@@ -151,6 +164,35 @@ export interface PatchedModule {
   readonly tree: Address;
 }
 
+/**
+ * Files that a Go program of a source's own module graph writes when it runs on this machine,
+ * without network. Outputs: one for each path, named by it.
+ */
+export interface GenerateDefinition {
+  readonly kind: "generate";
+  /** The tree that the generator reads. */
+  readonly source: Address;
+  readonly modules: Address;
+  readonly toolchain: Address;
+  /** Package of the generator: relative to the source, or an import path. */
+  readonly package: string;
+  /** May hold the placeholders of `GENERATE_PLACEHOLDERS`. */
+  readonly args: readonly string[];
+  /** What `{packages}` stands for. */
+  readonly packages?: MarkedPackages;
+  /** Paths in the tree, sorted. */
+  readonly outputs: readonly string[];
+}
+
+/** The packages that `of` imports, itself included, with `marker` in the text of one of their files. */
+export interface MarkedPackages {
+  readonly of: readonly string[];
+  readonly marker: string;
+}
+
+/** Words in braces that the arguments of a generator may hold. */
+export const GENERATE_PLACEHOLDERS = ["out", "gopath", "packages"] as const;
+
 /** Programs built from a source. One output per program, named as the recipe names it. */
 export type ComponentDefinition = GoComponent | CComponent;
 
@@ -165,6 +207,8 @@ export interface GoComponent {
   readonly patched: readonly PatchedModule[];
   /** Program name → package path. */
   readonly packages: Readonly<Record<string, string>>;
+  /** Program name → the package whose tests it runs. */
+  readonly tests?: Readonly<Record<string, string>>;
   readonly ldflags: readonly string[];
   readonly tags: readonly string[];
   readonly platform: Platform;
@@ -278,6 +322,8 @@ export interface ImageDefinition {
   readonly base?: Address;
   /** Its Dockerfile node, as long as that has no result: the nodes between the two are not known yet. */
   readonly awaits?: Address;
+  /** With `awaits`: what those nodes will be made from. */
+  readonly undecided?: UndecidedSteps;
   readonly files: readonly ImageFile[];
   readonly directories: readonly ImageDirectory[];
   readonly users: readonly ImageUser[];
@@ -290,6 +336,15 @@ export interface ImageDefinition {
   readonly platform: Platform;
   /** Seconds since the epoch: every time stamp of the image. */
   readonly epoch: number;
+}
+
+/** What decides nodes that are not known yet; not keyed, for the image is not built before they are. */
+export interface UndecidedSteps {
+  /** Rules and values in canonical form. */
+  readonly text: string;
+  readonly files: readonly ImageFile[];
+  /** Nodes, or declarations for all their cells, that may come in. */
+  readonly nodes: readonly Address[];
 }
 
 /** What a base or image may cost; checked after every build, not part of any key. */

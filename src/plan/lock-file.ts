@@ -4,8 +4,12 @@
  *     deb curl 7.88.1-10+deb12u12 mips64el sha256:…
  *     deb-packages bookworm/main/mips64el sha256:…
  *     gomod github.com/google/uuid v1.6.0 h1:NIvaJDMOsjHA8n1jAhLSgzrAzy1Hgr+hNrb57e+94F0=
+ *     image agnhost:2.6 linux/mips64le sha256:FINGERPRINT sha256:MANIFEST
+ *     run group.conformance 2026-01-31T10:00:00Z 2_x_CPU;Linux_6.1;… sha256:IMAGES
+ *     tool apt 2.6.1 amd64
  *
- * A fact in the lock is enforced: a build may add the facts of what it fetched first, and only
+ * Of recorded results (image, run, tool) everything but the result is the fact's name, so that what
+ * two branches recorded stands side by side and never contradicts. A fact in the lock is enforced: a build may add the facts of what it fetched first, and only
  * `kmips update` changes one.
  */
 
@@ -27,6 +31,21 @@ const KINDS: ReadonlyMap<string, { readonly form: RegExp; readonly words: string
     "deb-packages",
     { form: /^\S+ sha256:[0-9a-f]{64}$/, words: "deb-packages SUITE/COMPONENT/ARCH sha256:…" },
   ],
+  [
+    "image",
+    {
+      form: /^\S+ \S+ sha256:[0-9a-f]{64} sha256:[0-9a-f]{64}$/,
+      words: "image NAME:TAG PLATFORM sha256:FINGERPRINT sha256:MANIFEST",
+    },
+  ],
+  [
+    "run",
+    {
+      form: /^\S+ \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \S+ sha256:[0-9a-f]{64}$/,
+      words: "run GROUP DATE MACHINE sha256:IMAGES",
+    },
+  ],
+  ["tool", { form: /^\S+ \S+ \S+$/, words: "tool NAME VERSION ARCH" }],
   ["deb-release", { form: /^\S+ sha256:[0-9a-f]{64}$/, words: "deb-release SUITE sha256:…" }],
 ]);
 

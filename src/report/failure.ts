@@ -19,6 +19,15 @@ export function describeFailure(reason: FailureReason): FailureText {
       return text("KM0501", `${reason.what} failed: ${reason.exit}`, reason.excerpt);
     case "patch":
       return text("KM0502", patchHeadline(reason), reason.excerpt);
+    case "generated":
+      return text(
+        "KM0515",
+        `Generator "${reason.generator}" did not write what its outputs name`,
+        [
+          ...reason.missing.map((path) => `not written:  ${path}`),
+          ...reason.undeclared.map((path) => `not declared: ${path}`),
+        ].join("\n"),
+      );
     case "checksum":
       return text(
         "KM0503",
@@ -86,6 +95,8 @@ export function helpFor(reason: FailureReason): string | undefined {
   switch (reason.type) {
     case "command":
       return "correct the source or the recipe and build again; a patches { … } block changes a source that is not yours";
+    case "generated":
+      return "make outputs the paths that it writes below {out}; the node's log has what it said";
     case "elf":
       return "put a program for the image's own platform there: one that a component builds, or correct the target";
     case "tool":

@@ -55,6 +55,7 @@ const goEdits: {
 } = {
   patched: { ...go, patched: [{ path: "a/b", tree: "patch.y" }] },
   packages: { ...go, packages: { prog: "./cmd" } },
+  tests: { ...go, tests: { prog: "." } },
   ldflags: { ...go, ldflags: ["-s", "-w"] },
   tags: { ...go, tags: ["netgo"] },
   platform: { ...go, platform: platformOf("mips64le", { float: "softfloat" }) },
@@ -80,7 +81,7 @@ const image: ImageDefinition = {
 
 const imageEdits: {
   readonly [
-    F in Exclude<keyof ImageDefinition, "kind" | "reference" | "published" | "budget">
+    F in Exclude<keyof ImageDefinition, "kind" | "reference" | "published" | "budget" | "undecided">
   ]: ImageDefinition;
 } = {
   base: { ...image, base: "image.base" },

@@ -6,32 +6,25 @@
  * afterwards is what the chosen packages need, and every row is compared with the source's own
  * go.sum, with the lock and with the bytes that are kept.
  */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { EntryInput, Output } from "../../../cache/index.js";
 import { NodeFailure } from "../../model/failure.js";
-import type { Address, ModulesDefinition } from "../../model/node.js";
+import type { ModulesDefinition } from "../../model/node.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import { downloadFailure, goClientEnvironment, parseGoSum } from "../go-client.js";
-import { goModEditArguments, type GoModFile } from "../go-mod-edit.js";
+import { editGoMod } from "../edit-go-mod.js";
 import {
   checkoutOf,
   dependencyOutput,
   GO_MODULES,
-  GO_NO_NETWORK,
   GO_PATCHED,
   GO_ROOT,
   goEnvironmentFor,
   goPaths,
   goSourceDirectory,
+  hostPlatform,
+  listings,
   patchedMounts,
 } from "../go-workspace.js";
 import { escapeModule, hashGoMod, hashModuleZip, ModuleZipError } from "../module-hash.js";
@@ -49,9 +42,8 @@ export async function runModules(
   const work = join(ctx.store.temporaryDirectory(), "work");
   mkdirSync(work);
   const toolchain = await checkoutOf(ctx, node.toolchain);
-  writeFileSync(join(work, "go.mod"), baseGoMod(node, ctx));
-  await editGoMod(node, work, toolchain, ctx);
-  await chooseModules(node, work, toolchain, ctx);
+  await editGoMod(node, join(work, "go.mod"), toolchain, ctx);
+  for (const listing of listings(node)) await chooseModules(node, listing, work, toolchain, ctx);
   const outputs = [
     storeFile("go.mod", join(work, "go.mod"), ctx),
     storeFile("go.sum", join(work, "go.sum"), ctx),
@@ -60,63 +52,10 @@ export async function runModules(
   return { outputs, nativeMs: Math.round(performance.now() - started), emulatedMs: 0 };
 }
 
-/** The go.mod to start from: the recipe's, the source's, or one that only names the module. */
-function baseGoMod(node: ModulesDefinition, ctx: ActionContext): Uint8Array | string {
-  const { file } = node.edits;
-  if (file !== undefined) {
-    if (!existsSync(file)) {
-      throw new NodeFailure({ type: "missing-input", what: "go.mod", path: file, candidates: [] });
-    }
-    return readFileSync(file);
-  }
-  const tree = dependencyOutput(ctx, node.source, "tree");
-  return ctx.store.readTreeFile(tree, "go.mod") ?? `module ${moduleName(node.source, ctx)}\n`;
-}
-
-/** The path under which a source's packages import each other. */
-function moduleName(source: Address, ctx: ActionContext): string {
-  const definition = ctx.definition(source);
-  if (definition.kind === "patch") return moduleName(definition.source, ctx);
-  if (definition.kind === "source" && definition.origin.type === "go-module")
-    return definition.origin.path;
-  return "main";
-}
-
-async function editGoMod(
-  node: ModulesDefinition,
-  work: string,
-  toolchain: string,
-  ctx: ActionContext,
-): Promise<void> {
-  const edit = (args: readonly string[]) =>
-    runSandboxed(
-      ctx,
-      {
-        mounts: [
-          { type: "ro", source: toolchain, target: GO_ROOT },
-          { type: "rw", source: work, target: "/kmips/work" },
-        ],
-        cwd: "/kmips/work",
-        argv: [`${GO_ROOT}/bin/go`, "mod", "edit", ...args, "/kmips/work/go.mod"],
-        env: { ...goEnvironmentFor(node.platform), ...GO_NO_NETWORK },
-      },
-      { what: "go mod edit", timeoutMs: 60_000, quiet: true },
-    );
-  const read = await edit(["-json"]);
-  if (read.code !== 0) throw commandFailure("go mod edit", read);
-  const args = goModEditArguments(
-    JSON.parse(read.stdout) as GoModFile,
-    node.edits,
-    node.patched,
-    GO_PATCHED,
-  );
-  const edited = await edit(args.length === 0 ? ["-fmt"] : args);
-  if (edited.code !== 0) throw commandFailure("go mod edit", edited);
-}
-
 /** Loads the packages with all that they import; go.mod and go.sum below `work` are completed. */
 async function chooseModules(
   node: ModulesDefinition,
+  listing: readonly string[],
   work: string,
   toolchain: string,
   ctx: ActionContext,
@@ -144,18 +83,15 @@ async function chooseModules(
         "list",
         "-mod=mod",
         `-modfile=${paths.work}/go.mod`,
-        "-deps",
-        ...(node.tags.length === 0 ? [] : [`-tags=${node.tags.join(",")}`]),
         "-f={{with .Module}}{{.Path}} {{.Version}}{{end}}",
-        "--",
-        ...node.packages,
+        ...listing,
       ],
     },
     { what: "go list", quiet: true },
     {
       ...ctx.environment,
       ...goClientEnvironment(ctx),
-      ...goEnvironmentFor(node.platform),
+      ...goEnvironmentFor(node.platform ?? hostPlatform(ctx)),
       // The machine's own go configuration says where modules come from.
       GOENV: ctx.environment["GOENV"] ?? "",
       GOCACHE: "/tmp/gocache",

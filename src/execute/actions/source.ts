@@ -12,6 +12,7 @@ import type { ActionContext, ActionOutcome } from "../context.js";
 import { downloadModule } from "../go-client.js";
 import { treeBlobOf, treeOutcome } from "../trees.js";
 import { fetchArchive, unpackMember } from "./source-archive.js";
+import { deriveTree } from "./source-derived.js";
 import { fetchCommit } from "./source-git.js";
 import { snapshotFiles } from "./source-local.js";
 
@@ -38,6 +39,8 @@ async function fetchTree(
       return fetchCommit(origin, ctx);
     case "archive":
       return fetchArchive(origin, ctx);
+    case "derived":
+      return { tree: await deriveTree(origin, ctx) };
     case "member":
       return { tree: await unpackMember(origin, ctx) };
     case "toolchain":

@@ -1,0 +1,79 @@
+/** What a build says about recorded digests, and keeps for the record. */
+import {
+  keepRun,
+  recordedImages,
+  type BuildResult,
+  type RecordedImage,
+  type Workspace,
+} from "../commands/index.js";
+import { EXIT, type ExitCode } from "../model/exit-code.js";
+import { formatMs, printable } from "../report/index.js";
+import type { Streams } from "./environment.js";
+import type { BuildCounts } from "./output.js";
+
+/** An image that is not as recorded: both digests, and what may be the reason. */
+export function differenceText({
+  address,
+  reference,
+  platform,
+  built,
+  recorded,
+  reasons,
+}: RecordedImage): string {
+  const why =
+    reasons.length > 0
+      ? reasons.map((reason) => `  maybe   ${printable(reason)}\n`).join("")
+      : `  maybe   not the tools, which are as recorded: kmips verify ${printable(address)} looks for the cause\n`;
+  return (
+    `${printable(address)} is not as recorded: ${reference} ${platform}\n` +
+    `  recorded ${recorded ?? ""}\n  built    ${built ?? ""}\n${why}`
+  );
+}
+
+/**
+ * Compares what a build made with what is recorded, and says what differs: on stderr, as a fault with
+ * `expected`, else as a warning. Exit code 4 then, else 0.
+ */
+export function compareWithRecords(
+  workspace: Workspace,
+  result: BuildResult,
+  expected: boolean,
+  streams: Streams,
+): ExitCode {
+  const addresses = result.images.map(({ address }) => address);
+  const rows = recordedImages({ ...workspace, graph: result.graph }, addresses);
+  const wrong = rows.filter(
+    ({ state }) => state === "not as recorded" || (expected && state !== "current"),
+  );
+  const label = expected ? streams.errPaint.red.bold("error") : streams.errPaint.yellow("warning");
+  for (const row of wrong)
+    streams.err(
+      row.state === "not as recorded"
+        ? `${label}: ${differenceText(row)}`
+        : `${label}: ${printable(row.address)} has no record of its recipe as it is (${row.state})\n`,
+    );
+  return expected && wrong.length > 0 ? EXIT.mismatch : EXIT.ok;
+}
+
+/** Remembers a build of one group, for `kmips update --record`. */
+export function rememberGroup(
+  workspace: Workspace,
+  patterns: readonly string[],
+  result: BuildResult,
+  counts: BuildCounts,
+): void {
+  const [pattern] = patterns;
+  if (pattern === undefined || patterns.length > 1 || counts.executed === 0) return;
+  const group = [pattern, `group.${pattern}`].find(
+    (address) => result.graph.nodes.get(address)?.definition.kind === "group",
+  );
+  if (group === undefined || counts.failed.length + counts.skipped.length > 0) return;
+  const work = [
+    `${counts.executed} of ${counts.nodes} nodes`,
+    `${formatMs(counts.nativeMs)} native`,
+    `${formatMs(counts.emulatedMs)} emulated`,
+    `took ${formatMs(result.elapsedMs)}`,
+  ];
+  const { nodes, executed } = counts;
+  keepRun(workspace, { group, nodes, executed, work, now: new Date() }, result.images);
+}
