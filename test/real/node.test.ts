@@ -10,6 +10,7 @@ import {
   readdirSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -30,6 +31,8 @@ const PUBLISHED = [
   "k8s.gcr.io/pause:3.1",
 ];
 const PREFIX = "registry.example/k8s";
+/** Where a bundle has kubeadm. */
+const KUBEADM = "files/release/v1.16.2/bin/linux/mips64le/kubeadm";
 
 let world: World;
 let scratch: string;
@@ -41,7 +44,12 @@ let bundle: string;
 beforeAll(async () => {
   scratch = realpathSync(mkdtempSync(join(tmpdir(), "kmips-node-")));
   world = recipesWorld(sharedStore());
-  await world.output(["build", ...IMAGES.map((name) => `image.${name}`), "source.kubernetes"]);
+  await world.output([
+    "build",
+    ...IMAGES.map((name) => `image.${name}`),
+    "source.kubernetes",
+    "component.kubeadm",
+  ]);
   archive = join(scratch, "images.tar");
   bundle = join(scratch, "bundle");
   await world.output(["export", ...IMAGES, "-o", archive, "--prefix", PREFIX]);
@@ -64,7 +72,7 @@ function ctr(...args: readonly string[]): Promise<string> {
 
 /** Names that a containerd has and kubelet spares. */
 async function pinnedNames(): Promise<string[]> {
-  const names = await ctr("images", "ls", "-q", "labels.io.cri-containerd.pinned==pinned");
+  const names = await ctr("images", "ls", "-q", 'labels."io.cri-containerd.pinned"==pinned');
   return names.split("\n").filter((name) => name !== "" && !name.startsWith("sha256:"));
 }
 
@@ -219,19 +227,14 @@ describe("containerd's files", () => {
   });
 });
 
-/** A value of variables as ansible renders it. */
-async function rendered(expression: string, ...files: readonly string[]): Promise<unknown> {
-  const text = await output(
-    [
-      "ansible",
-      "localhost",
-      ...["-i", "localhost,", "-c", "local", "-m", "debug", "-a", `var=${expression}`],
-      ...files.flatMap((file) => ["-e", file]),
-    ],
-    { env: { ANSIBLE_STDOUT_CALLBACK: "json", ANSIBLE_NOCOLOR: "1" } },
-  );
-  const data = JSON.parse(text.slice(text.indexOf("{"))) as Record<string, unknown>;
-  return data[expression];
+/** An expression over files of variables, as ansible renders it. */
+async function rendered(expression: string, ...variables: readonly string[]): Promise<unknown> {
+  const text = await output([
+    ...["ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", "debug"],
+    ...["-a", JSON.stringify({ msg: `{{ ${expression} }}` })],
+    ...variables.flatMap((one) => ["-e", one]),
+  ]);
+  return (JSON.parse(text.slice(text.indexOf("{"))) as { msg: unknown }).msg;
 }
 
 describe("kubespray's variables", () => {
@@ -250,6 +253,42 @@ describe("kubespray's variables", () => {
       `${PREFIX}/coredns:1.6.5`,
       `${PREFIX}/etcd:3.3.15`,
     ]);
+    const url = "http://files.example";
+    const programs = await rendered(
+      "[kubeadm_download_url, kubeadm_checksums[image_arch][kube_version]]",
+      file,
+      `files_repo=${url}`,
+    );
+    const [sum] = (await output(["sha256sum", join(bundle, KUBEADM)])).split(" ");
+    expect(programs).toEqual([`${url}/${KUBEADM.replace("files/", "")}`, sum]);
+  });
+});
+
+/** kubeadm of the bundle, as its node would run it. */
+function kubeadm(...args: readonly string[]): Promise<string> {
+  return output(["qemu-mips64el-static", join(bundle, KUBEADM), ...args]);
+}
+
+describe("kubeadm's configuration", () => {
+  it("is what kubeadm makes the names of its images from", async () => {
+    const config = join(scratch, "kubeadm.yaml");
+    const { code, stderr } = await world.kmips([
+      ...["export", ...IMAGES, "--format", "kubeadm", "--prefix", PREFIX, "-o", config],
+    ]);
+    expect(code).toBe(0);
+    const wanted = (await kubeadm("config", "images", "list", "--config", config))
+      .trim()
+      .split("\n");
+    const missing = [...stderr.matchAll(/kubeadm will ask for (\S+), which is not here/g)].map(
+      ([, name = ""]) => name,
+    );
+    expect(wanted.filter((name) => ALL_NAMES.includes(name)).sort()).toEqual([
+      `${PREFIX}/coredns:1.6.5`,
+      `${PREFIX}/etcd:3.3.15`,
+      `${PREFIX}/pause:3.1`,
+    ]);
+    expect(wanted.filter((name) => !ALL_NAMES.includes(name)).sort()).toEqual(missing.sort());
+    expect(missing).toContain(`${PREFIX}/kube-apiserver:v1.16.2`);
   });
 });
 
@@ -303,7 +342,7 @@ describe("a bundle", () => {
   it.each(shells)("is put on a node by install.sh in $shell.0", async ({ shell }) => {
     const root = join(scratch, `root-${shell[0]}`);
     mkdirSync(root);
-    const args = ["--engine", "ctr", "--mirrors"];
+    const args = ["--engine", "ctr", "--mirrors", "--programs", "/usr/local/bin"];
     const dry = await install(shell, bundle, [...args, "--dry-run"], { DESTDIR: root });
     expect(dry, dry.stderr).toMatchObject({ code: 0 });
     expect(dry.stdout).toContain("nothing was changed");
@@ -317,6 +356,9 @@ describe("a bundle", () => {
       "gcr.io/hosts.toml",
       "k8s.gcr.io/hosts.toml",
     ]);
+    const placed = join(root, "usr/local/bin/kubeadm");
+    expect(statSync(placed).mode & 0o777).toBe(0o755);
+    expect(await run(["cmp", placed, join(bundle, KUBEADM)])).toMatchObject({ code: 0 });
     // Again is fine; over a file that somebody else wrote it is not, and nothing is loaded then.
     expect(await install(shell, bundle, args, { DESTDIR: root })).toMatchObject({ code: 0 });
     await forgetImages();
