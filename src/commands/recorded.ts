@@ -95,7 +95,8 @@ export function toolsOf(plan: Plan, wanted: ReadonlySet<Address>): Map<string, s
     if (!wanted.has(address)) continue;
     const { definition } = node;
     for (const [name, version] of machineFields(action)) {
-      const platform = "platform" in definition ? `/${platformName(definition.platform)}` : "";
+      const own = "platform" in definition ? definition.platform : undefined;
+      const platform = own === undefined ? "" : `/${platformName(own)}`;
       tools.set(name === "emulator" ? `emulator${platform}` : name, version);
     }
   }

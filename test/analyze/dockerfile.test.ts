@@ -341,6 +341,16 @@ describe("COPY and ADD", () => {
       { path: "/x/", ...tree("d/*", { optional: true }) },
       { path: "/x/", nameInDirectory: "a" },
     ]);
+    expect(filesOf("COPY a /x", files('"a" -> file(tree(source.d, "g"), mode = 0o755)'))).toEqual([
+      {
+        path: "/x",
+        nameInDirectory: "a",
+        content: { type: "tree", node: "source.d", path: "g" },
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+      },
+    ]);
     expect(filesOf("COPY d/f /x", files('"d" -> tree(source.d, "g")'))).toMatchObject([
       {
         path: "/x",

@@ -159,10 +159,14 @@ describe("assembleImage()", () => {
         files: [
           { path: "/www", content: tree("alias"), uid: 5, gid: 6 },
           { path: "/one.html", content: tree("html/latest"), ...ROOT },
+          { path: "/all", content: tree("html-old"), mode: 0o750, ...ROOT },
         ],
       }),
     );
     expect(rig.summary(outputs, 0)).toEqual({
+      // A mode is that of the files: a directory keeps its own.
+      all: "755 0:0 /",
+      "all/x": "750 0:0 old",
       "one.html": "644 0:0 hi",
       www: "755 5:6 /",
       "www/index.html": "644 5:6 hi",

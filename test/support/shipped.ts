@@ -62,7 +62,7 @@ export const REFERENCES: readonly string[] = [
   "coredns:1.6.5",
   "debian-base:0.4.1",
   "dnsutils:1.1",
-  "docker:18.09.8",
+  "docker:20.10.24",
   "echoserver:2.2",
   "etcd:3.2.26",
   "etcd:3.3.15",
