@@ -149,7 +149,9 @@ describe("recipes and examples", () => {
       );
       expect(hosts.filter((host) => host !== "127.0.0.1")).toEqual([]);
       expect(
-        lines.filter((line) => /\b(registry|proxy|mirrors?|cr)\.(?!kmips\b)[a-z]+[.a-z]*/.test(line)),
+        lines.filter((line) =>
+          /\b(registry|proxy|mirrors?|cr)\.(?!kmips\b)[a-z]+[.a-z]*/.test(line),
+        ),
       ).toEqual([]);
     },
   );
