@@ -2,7 +2,7 @@
 const LAYERS = [
   ["grammar", "cache"],
   ["src/model"],
-  ["src/cluster", "src/debian", "src/dockerfile", "src/kubernetes"],
+  ["src/cluster", "src/debian", "src/dockerfile", "src/golang", "src/kubernetes"],
   ["src/analyze", "src/keys", "src/image", "src/host"],
   ["src/plan"],
   ["src/execute", "src/report"],

@@ -64,7 +64,8 @@ const LITERAL_CODES: ReadonlySet<string> = new Set([
 /** Reads the recipes; faults of syntax and of imports go to `findings`. */
 export function loadRecipes(options: LoadOptions, findings: Findings): Loaded {
   const { root, reader, shipped } = options;
-  const realRoot = reader.realPath(root) ?? root;
+  const own = portedProject(root, reader) ?? root;
+  const realOwn = reader.realPath(own) ?? own;
   const realShipped = reader.realPath(shipped) ?? shipped;
   const units: Unit[] = [];
   const seen = new Set<string>();
@@ -105,7 +106,7 @@ export function loadRecipes(options: LoadOptions, findings: Findings): Loaded {
       continue;
     }
     if (seen.has(real)) continue;
-    if (!isInside(real, wanted.shipped ? realShipped : realRoot)) {
+    if (!isInside(real, wanted.shipped ? realShipped : realOwn)) {
       refuse(
         wanted,
         "KM0321",
@@ -137,7 +138,7 @@ export function loadRecipes(options: LoadOptions, findings: Findings): Loaded {
     const unit: Unit = {
       path: wanted.path,
       directory: path.dirname(wanted.path),
-      boundary: wanted.shipped ? shipped : root,
+      boundary: wanted.shipped ? shipped : own,
       shipped: wanted.shipped,
       file,
       recipe,
@@ -187,6 +188,17 @@ export function loadRecipes(options: LoadOptions, findings: Findings): Loaded {
     }
   }
   return { units, incomplete };
+}
+
+/** The directory of a project that has its ports: projects that import it and build it for another target. */
+export const PORTS_DIRECTORY = "ports";
+
+/** The project that the project at `root` is a port of: `P` of `P/ports/NAME`. */
+function portedProject(root: string, reader: FileReader): string | undefined {
+  const ports = path.dirname(root);
+  if (path.basename(ports) !== PORTS_DIRECTORY) return undefined;
+  const project = path.dirname(ports);
+  return reader.realPath(path.join(project, "project.kmips")) === undefined ? undefined : project;
 }
 
 /** Whether `file` is `directory` or below it; both absolute and normal. */

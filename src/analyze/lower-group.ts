@@ -9,7 +9,7 @@ import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
 import { resolveAll } from "./resolve.js";
 import type { Cell } from "./session.js";
-import type { ReferenceValue } from "./values.js";
+import { referenceText, type ReferenceValue } from "./values.js";
 
 /** Emits an index over every cell of its images. */
 export function lowerIndex(
@@ -71,7 +71,7 @@ export function lowerIndex(
   return { reference, cell };
 }
 
-/** Emits a group: every cell of its members, with their tests. */
+/** Emits a group: every cell of its members, with their tests, but for members that are absent. */
 export function lowerGroup(set: CellSet, lowering: Lowering): void {
   const { session, emitter, sets, tests } = lowering;
   const cell = set.cells.get("");
@@ -82,6 +82,11 @@ export function lowerGroup(set: CellSet, lowering: Lowering): void {
   let failed = false;
   for (const item of reader.items("members")) {
     if (item.type !== "reference") continue;
+    if (isLeftOut(item, sets)) {
+      const message = `without ${referenceText(item)}, whose \`when\` does not hold`;
+      lowering.notes.push({ address: cell.address, message });
+      continue;
+    }
     const cells = resolveAll(item, cell, sets, session);
     if (cells === undefined || cells.length === 0) failed = true;
     for (const used of cells ?? []) {
@@ -96,4 +101,11 @@ export function lowerGroup(set: CellSet, lowering: Lowering): void {
     ...(Object.keys(unwanted).length > 0 && { unwanted }),
   };
   emitter.emit(cell.address, definition, needs, set.declared.at, set.declared.declaration.doc);
+}
+
+/** Whether a declaration's own rules leave out every cell of it: a group cannot repeat them. */
+function isLeftOut({ kind, name, indices }: ReferenceValue, sets: Lowering["sets"]): boolean {
+  const set = sets.get(`${kind}.${name}`);
+  if (set === undefined || set.failed || indices !== undefined) return false;
+  return set.cells.size === 0 && set.absent.size > 0;
 }

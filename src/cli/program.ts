@@ -4,7 +4,7 @@
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { GZIP_LEVEL } from "../image/index.js";
-import { EXIT_MEANINGS, type ExitCode } from "../model/exit-code.js";
+import { EXIT_MEANINGS } from "../model/exit-code.js";
 import {
   runBuild,
   runPlan,
@@ -15,6 +15,8 @@ import {
   type VerifyFlags,
 } from "./build-commands.js";
 import { completionScript, SHELLS, type Shell } from "./completion.js";
+import { addControlPlaneCommands } from "./control-plane-options.js";
+import { wholeNumber, type ExitSetter } from "./option-values.js";
 import { VERSION, type GlobalOptions } from "./environment.js";
 import {
   EXPORT_FORMATS,
@@ -26,6 +28,7 @@ import {
   type PushFlags,
 } from "./export-commands.js";
 import { runDoctor, runGc, type GcFlags } from "./house-commands.js";
+import { runPort, type PortFlags } from "./port-command.js";
 import { runImages, type ImagesFlags } from "./images-command.js";
 import { runSetup, type SetupFlags } from "./setup-command.js";
 import {
@@ -50,8 +53,6 @@ import {
   type UpdateFlags,
   type VaultFlags,
 } from "./upkeep-commands.js";
-
-export type ExitSetter = (code: ExitCode) => void;
 
 const DESCRIPTION =
   "Builds Kubernetes component and conformance images for architectures that have\nnone, from declarative .kmips recipes, reproducibly, and only what changed.";
@@ -336,6 +337,7 @@ export function makeProgram(exit: ExitSetter): Command {
       "kmips update base.debian       # fetch its package lists anew, and what they change",
       "kmips update --dry-run         # the same for everything, without writing",
       "kmips update component.etcd    # record what its last build fetched",
+      "kmips update source.calico     # lock the commit of its tag, or its archive's digest",
       "kmips update --record          # record the digests of the images that are built",
     ],
   )
@@ -362,6 +364,8 @@ export function makeProgram(exit: ExitSetter): Command {
     .action(async (nodes: string[], options: SlowFlags) =>
       exit(await runSlow(globals(), nodes, options)),
     );
+
+  addControlPlaneCommands(command, globals, exit);
 
   command(
     "gc",
@@ -399,6 +403,28 @@ export function makeProgram(exit: ExitSetter): Command {
     .action(async (options: SetupFlags) => exit(await runSetup(globals(), options)));
 
   command(
+    "port <target>",
+    "what the project lacks for another architecture, before anything is built for it",
+    [
+      "kmips port riscv64",
+      "kmips port loong64 --write    # ports/loong64/project.kmips, which builds the same recipes",
+    ],
+    false,
+  )
+    .option("--write", "make the project of the port; nothing that is there is changed")
+    .addHelpText(
+      "after",
+      `
+It asks the Debian archive which packages of the recipes the architecture has and in which suite,
+this machine for compiler and emulator, the Go modules of the last build for files that build
+constraints leave out, and the recipes for what they decide by architecture. What only running the
+programs can show is listed too.`,
+    )
+    .action(async (target: string, options: PortFlags) =>
+      exit(await runPort(globals(), target, options)),
+    );
+
+  command(
     "completion <shell>",
     `print a completion script: ${SHELLS.join(", ")}`,
     ["kmips completion bash > /etc/bash_completion.d/kmips"],
@@ -414,11 +440,6 @@ export function makeProgram(exit: ExitSetter): Command {
 /** The values of an option that may stand several times. */
 function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9][0-9]*$/.test(text)) throw new InvalidArgumentError("A whole number from 1.");
-  return Number(text);
 }
 
 function gzipLevel(text: string): number {

@@ -1,5 +1,5 @@
 /** What the program can do; commands return data and never print. */
-export { build, type BuildRequest, type BuildResult } from "./build.js";
+export { build, runnerOptions, type BuildRequest, type BuildResult } from "./build.js";
 export { writeBundle } from "./bundle.js";
 export type { BuiltImage } from "./built-image.js";
 export { clusterFacts } from "./cluster-facts.js";
@@ -7,6 +7,13 @@ export { collectGarbage, collectionRows, type CollectRequest } from "./collect.j
 export type { Check } from "./check.js";
 export { coverage, type CoverageReport, type CoverageRow, type CoverageState } from "./coverage.js";
 export { diagnose, findUserBuilder, needsOf, type Needs } from "./doctor.js";
+export {
+  listSpecs,
+  runConformance,
+  type ConformanceEvent,
+  type ConformanceReport,
+} from "./conformance.js";
+export { attend, startUp, tearDown, type ControlPlane } from "./control-plane.js";
 export { UsageError } from "./errors.js";
 export { exportArchive, exportLayout, namesOf, pushImages } from "./export.js";
 export { CONFIG_FORMATS, exportConfig, type ConfigFormat } from "./export-config.js";
@@ -22,6 +29,7 @@ export {
   type ImageRow,
   type KeyDocument,
 } from "./inspect.js";
+export { port, type PortReport } from "./port.js";
 export { makeDirectory, writeText, writeTexts } from "./new-files.js";
 export {
   builderEnvironment,
@@ -35,6 +43,8 @@ export { recordImages, type RecordReport } from "./record-images.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
 export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
 export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";
+export { lockOf } from "./locks.js";
+export { unlockedSources } from "./unlocked.js";
 export { listVault, type VaultRow } from "./vault.js";
 export { REMEDIES, verify, type Divergence, type VerifyReport } from "./verify.js";
 export {

@@ -37,6 +37,15 @@ const SPANS: Readonly<
 /** The pockets of a release that are suites of their own. */
 const POCKET = /-(updates|security|backports|backports-sloppy|proposed-updates)$/;
 
+/** The releases that have packages for a platform, oldest first; empty when Debian has none. */
+export function suitesOf({ arch }: Platform): readonly string[] {
+  const span = SPANS[arch];
+  if (span === undefined) return [];
+  const end = span.last === undefined ? undefined : RELEASES.indexOf(span.last) + 1;
+  const released = RELEASES.slice(RELEASES.indexOf(span.first), end);
+  return span.last === undefined ? [...released, UNRELEASED] : released;
+}
+
 /** Why a platform has no packages in a suite, and what to do; undefined when it may have some. */
 export function suiteFault(
   suite: string,
@@ -46,18 +55,12 @@ export function suiteFault(
   const { debian } = platformSpellings(platform);
   const span = SPANS[platform.arch];
   const known: readonly string[] = RELEASES;
+  const choice = suitesOf(platform);
   if (span === undefined)
     return {
       message: `Debian has no release for ${debian}`,
       help: "choose another target",
     };
-  const choice = [
-    ...RELEASES.slice(
-      known.indexOf(span.first),
-      span.last === undefined ? undefined : known.indexOf(span.last) + 1,
-    ),
-    ...(span.last === undefined ? [UNRELEASED] : []),
-  ];
   if (choice.includes(release)) return undefined;
   if (release !== UNRELEASED && !known.includes(release))
     return {

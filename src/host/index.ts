@@ -13,9 +13,13 @@ export {
   ChildProcessRunner,
   holdProcess,
   SpawnError,
+  startDaemon,
   ToolMissingError,
+  type Daemon,
   type HeldProcess,
 } from "./process.js";
+export { endProcesses, identifyProcess, isAlive, type ProcessIdentity } from "./living-process.js";
+export { freePorts, isFreePort, LOOPBACK } from "./ports.js";
 export { describeMachine, type Machine } from "./machine.js";
 export { Tools, type Tool, type ToolSearch } from "./tools.js";
 export { compilerPrograms } from "./compiler.js";

@@ -6,7 +6,7 @@
  * streamed to the caller and its last part is kept.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { kill } from "node:process";
 import type { Writable } from "node:stream";
 import type { ProcessRequest, ProcessResult, ProcessRunner } from "../model/ports.js";
@@ -251,4 +251,52 @@ export function holdProcess(
       clearTimeout(hardKill);
     },
   };
+}
+
+/** A program that writes to a file of its own and needs nothing more of this process. */
+export interface Daemon {
+  readonly pid: number;
+  /** Resolves to `exit 1` or the name of a signal once it ends while this process lives. */
+  readonly exited: Promise<string>;
+  /** This process no longer stays alive for its sake. */
+  release(): void;
+}
+
+export interface DaemonRequest {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** The file that gets what it writes, after what is there. */
+  readonly log: string;
+}
+
+/**
+ * Starts a program in a session and process group of its own, whose id is its pid, so that neither
+ * Ctrl-C in the terminal nor the terminal's end reaches it.
+ * @throws ToolMissingError, SpawnError
+ */
+export function startDaemon({ argv, env, cwd, log }: DaemonRequest): Promise<Daemon> {
+  const [program = "", ...args] = argv;
+  const file = openSync(log, "a", 0o600);
+  try {
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...env },
+      detached: true,
+      shell: false,
+      stdio: ["ignore", file, file],
+    });
+    const exited = new Promise<string>((resolve) => {
+      child.once("exit", (code, signal) => resolve(signal ?? `exit ${String(code)}`));
+    });
+    return new Promise((resolve, reject) => {
+      child.once("error", (error) => reject(startError(program, cwd, error)));
+      child.once("spawn", () => {
+        const { pid } = child;
+        if (pid !== undefined) resolve({ pid, exited, release: () => child.unref() });
+      });
+    });
+  } finally {
+    closeSync(file);
+  }
 }

@@ -36,6 +36,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["dpkg", "dpkg"],
   ["mmdebstrap", "mmdebstrap"],
   ["newuidmap", "uidmap"],
+  ["openssl", "openssl"],
   ["runc", "runc"],
   ["tar", "tar"],
   ["xz", "xz-utils"],

@@ -137,12 +137,22 @@ function describePackages(
   };
 }
 
+/** The fields of a derived source that say how its go.mod is edited. */
+const GOMOD_FIELDS: ReadonlySet<string> = new Set([
+  "go.mod",
+  "go line",
+  "drop",
+  "require",
+  "replace",
+]);
+
 function codeOf(
   kind: NodeKind,
   field: string,
   before: FieldValue | undefined,
   after: FieldValue | undefined,
 ): ChangeCode {
+  if (kind === "source" && GOMOD_FIELDS.has(field)) return "gomod";
   if (kind === "source") return field === "files" ? "source.files" : "source.version";
   if (kind === "toolchain") return "toolchain";
   if (kind === "debian-index" && field.startsWith("deb-")) return "index";

@@ -47,6 +47,8 @@ export function exitCodeOf(reason: FailureReason): ExitCode {
       return EXIT.network;
     case "missing-input":
       return EXIT.recipe;
+    case "busy":
+      return EXIT.locked;
     case "interrupted":
       return EXIT.interrupted;
     default:

@@ -79,6 +79,16 @@ export type FailureReason =
       /** The largest parts of it, in the same unit. */
       readonly largest: readonly (readonly [what: string, amount: number])[];
     }
+  /** A program that was to keep running ended, or does not answer; `excerpt` is the end of its log. */
+  | {
+      readonly type: "component";
+      readonly component: string;
+      readonly why: string;
+      readonly log: string;
+      readonly excerpt: string;
+    }
+  /** Another kmips has it, or has started it: exit code 9. */
+  | { readonly type: "busy"; readonly what: string }
   | { readonly type: "timeout"; readonly what: string; readonly ms: number }
   | { readonly type: "interrupted" };
 

@@ -48,6 +48,8 @@ interface ArchRow {
   readonly gnu: string;
   readonly uname: string;
   readonly qemu: string;
+  /** The first release of Go with the port. */
+  readonly goSince: string;
   /** Further spellings that people type. */
   readonly aliases: readonly string[];
   /** OCI variants; the first one stands when none is named. */
@@ -66,6 +68,7 @@ const TABLE: Readonly<Record<Arch, ArchRow>> = {
     gnu: "mips64el-linux-gnuabi64",
     uname: "mips64",
     qemu: "mips64el",
+    goSince: "1.6",
     aliases: ["mipsel64"],
     variants: [],
     floats: true,
@@ -76,6 +79,7 @@ const TABLE: Readonly<Record<Arch, ArchRow>> = {
     gnu: "mips64-linux-gnuabi64",
     uname: "mips64",
     qemu: "mips64",
+    goSince: "1.6",
     aliases: ["mips64be", "mips64eb"],
     variants: [],
     floats: true,
@@ -86,6 +90,7 @@ const TABLE: Readonly<Record<Arch, ArchRow>> = {
     gnu: "riscv64-linux-gnu",
     uname: "riscv64",
     qemu: "riscv64",
+    goSince: "1.14",
     aliases: ["riscv64gc"],
     variants: [],
     floats: false,
@@ -97,6 +102,7 @@ const TABLE: Readonly<Record<Arch, ArchRow>> = {
     gnu: "loongarch64-linux-gnu",
     uname: "loongarch64",
     qemu: "loongarch64",
+    goSince: "1.19",
     aliases: [],
     variants: [],
     floats: false,
@@ -108,6 +114,7 @@ const TABLE: Readonly<Record<Arch, ArchRow>> = {
     gnu: "aarch64-linux-gnu",
     uname: "aarch64",
     qemu: "aarch64",
+    goSince: "1.5",
     aliases: ["armv8", "armv8l"],
     variants: ["v8", "v9"],
     floats: false,
@@ -118,6 +125,7 @@ const TABLE: Readonly<Record<Arch, ArchRow>> = {
     gnu: "powerpc64le-linux-gnu",
     uname: "ppc64le",
     qemu: "ppc64le",
+    goSince: "1.5",
     aliases: ["powerpc64le"],
     variants: [],
     floats: false,
@@ -129,6 +137,7 @@ const TABLE: Readonly<Record<Arch, ArchRow>> = {
     gnu: "s390x-linux-gnu",
     uname: "s390x",
     qemu: "s390x",
+    goSince: "1.7",
     aliases: [],
     variants: [],
     floats: false,
@@ -139,6 +148,7 @@ const TABLE: Readonly<Record<Arch, ArchRow>> = {
     gnu: "x86_64-linux-gnu",
     uname: "x86_64",
     qemu: "x86_64",
+    goSince: "1.0",
     aliases: ["x86-64", "x64"],
     variants: [],
     floats: false,
@@ -211,6 +221,11 @@ export function archByAlias(alias: string): Arch | undefined {
       row.aliases.includes(word)
     );
   });
+}
+
+/** The first release of Go that builds for an architecture, e.g. `1.14`. */
+export function goSince(arch: Arch): string {
+  return TABLE[arch].goSince;
 }
 
 /** How Go, OCI, Debian, the GNU tools, the kernel and QEMU call the platform. */

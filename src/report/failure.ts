@@ -81,6 +81,10 @@ export function describeFailure(reason: FailureReason): FailureText {
         parts.join("\n"),
       );
     }
+    case "component":
+      return text("KM0530", `"${reason.component}" failed: ${reason.why}`, reason.excerpt);
+    case "busy":
+      return text("KM0531", reason.what, "");
     case "timeout":
       return text("KM0511", `${reason.what} took longer than ${reason.ms / 1000} s`, "");
     case "interrupted":

@@ -1,4 +1,5 @@
 /** Data → text. */
+export { renderFacts, renderSpec, renderSpecSummary, type SpecLine } from "./conformance.js";
 export { renderCoverage, type CoverageText } from "./coverage.js";
 export { diagnosticsAsData, renderDiagnostic, renderDiagnostics, placeOf } from "./diagnostics.js";
 export { formatBytes, formatMs } from "./duration.js";
@@ -13,6 +14,7 @@ export {
   unknownLines,
   type PlanCounts,
 } from "./plan.js";
+export { countFindings, renderFindings, type FindingText } from "./port.js";
 export {
   createReporter,
   type ProgressMode,

@@ -25,6 +25,20 @@ group all { members = [image.m, image.above] }
 group old { members = [image.m["upstream"]] }
 `;
 
+it("leaves a member out of a group where its own rule does, and says so", () => {
+  const { graph, notes } = analyzeProject(`image a {
+  when = target.arch == riscv64
+  files { "/x" -> text("x") }
+}
+image b { files { "/x" -> text("x") } }
+group all { members = [image.a, image.b] }
+`);
+  expect(graph?.nodes.get("group.all")?.dependencies).toEqual(["image.b"]);
+  expect(notes).toEqual([
+    { address: "group.all", message: "without image.a, whose `when` does not hold" },
+  ]);
+});
+
 const { graph, diagnostics } = analyzeProject(RECIPE);
 
 function chosen(...patterns: string[]): string[] {

@@ -11,8 +11,8 @@ import {
   hashGoMod,
   hashModuleDirectory,
   hashModuleZip,
-  ModuleZipError,
 } from "../../src/execute/module-hash.js";
+import { ModuleZipError } from "../../src/execute/module-zip.js";
 import { NodeFailure } from "../../src/model/failure.js";
 
 /** A zip of deflated entries without checksums: the hash does not look at them. */

@@ -121,6 +121,26 @@ describe("keyOf()", () => {
     expect(keyWith(go, new MemoryInputs(), "two")).not.toBe(keyWith(go));
   });
 
+  it.each([
+    ["package", { package: "./cmd/other" }],
+    ["args", { args: ["{out}"] }],
+    ["marker", { packages: { of: ["./a"], marker: "+other=" } }],
+    ["packages", { packages: { of: ["./b"], marker: "+mark=" } }],
+    ["outputs", { outputs: ["b.go"] }],
+  ])("changes when the %s of a generator changes", (_field, edit) => {
+    const generate: NodeDefinition = {
+      kind: "generate",
+      source: "source.x",
+      modules: "component.x/modules",
+      toolchain: "toolchain.go",
+      package: "./cmd/gen",
+      args: ["{packages}"],
+      packages: { of: ["./a"], marker: "+mark=" },
+      outputs: ["a.go"],
+    };
+    expect(keyWith({ ...generate, ...edit })).not.toBe(keyWith(generate));
+  });
+
   it("stays when only the tag of an image changes", () => {
     expect(keyWith({ ...image, reference: "x:2" })).toBe(keyWith(image));
   });

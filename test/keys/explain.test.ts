@@ -60,6 +60,22 @@ describe("diffActions()", () => {
     expect(change).toMatchObject({ code: "source.version", summary: "version: v1.6.4 -> v1.6.5" });
   });
 
+  it("tells edits of a derived source's go.mod from another version", () => {
+    const edited = (version: string): Field => ({
+      name: "replace",
+      value: { type: "map", entries: [["example.org/m", `example.org/m ${version}`]] },
+    });
+    const [change] = diffActions(
+      "source",
+      [edited("v1.0.0")],
+      [edited("v1.0.1")],
+      new Map(),
+      read,
+      read,
+    );
+    expect(change).toMatchObject({ code: "gomod", field: "replace" });
+  });
+
   it("names the dependency behind a changed result", () => {
     const followed = new Map([["source", "source.x"]]);
     const [change] = diffActions(

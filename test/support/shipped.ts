@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { analyze, type Analysis } from "../../src/analyze/index.js";
+import { NO_OVERRIDES } from "../../src/model/overrides.js";
 import { DiskFileReader } from "../../src/host/index.js";
 
 export const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
@@ -27,13 +28,14 @@ export function readRepositoryFile(path: string): string {
   return readFileSync(join(REPOSITORY, path), "utf8");
 }
 
-/** What the recipes of a directory mean. */
-export function analyzeDirectory(root: string): Analysis {
+/** What the recipes of a directory mean, for the project's own targets or for others. */
+export function analyzeDirectory(root: string, targets?: readonly string[]): Analysis {
   return analyze({
     root,
     entry: [join(root, "project.kmips")],
     reader: new DiskFileReader(),
     shipped: RECIPES,
+    ...(targets !== undefined && { overrides: { ...NO_OVERRIDES, targets } }),
   });
 }
 

@@ -27,7 +27,8 @@ import {
   listings,
   patchedMounts,
 } from "../go-workspace.js";
-import { escapeModule, hashGoMod, hashModuleZip, ModuleZipError } from "../module-hash.js";
+import { escapeModule, hashGoMod, hashModuleZip } from "../module-hash.js";
+import { ModuleZipError } from "../module-zip.js";
 import { commandFailure, runSandboxed } from "../run-tool.js";
 import { fileContent } from "../trees.js";
 import { MODULE_FILES } from "../go-modules.js";

@@ -1,0 +1,293 @@
+/** `kmips up` and `kmips down`: a control plane of the programs that this project builds. */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Digest } from "../../cache/index.js";
+import {
+  apiEndpoint,
+  CONTROL_PLANE,
+  ControlPlaneLayout,
+  endControlPlane,
+  livingPrograms,
+  readState,
+  startControlPlane,
+  type ControlPlaneState,
+  type ProgramFile,
+  type RunningControlPlane,
+  type RunningProgram,
+} from "../execute/index.js";
+import { FlockLocker, Tools } from "../host/index.js";
+import { NodeFailure } from "../model/failure.js";
+import type { Address } from "../model/node.js";
+import { platformName, type Platform } from "../model/platform.js";
+import { projectDirectory } from "../plan/locations.js";
+import { UsageError } from "./errors.js";
+import { recordOf, type Environment, type Workspace } from "./workspace.js";
+
+/** A program of a component of the project, with the component's platform. */
+export interface BuiltProgram {
+  readonly address: Address;
+  readonly platform: Platform;
+  readonly digest: Digest;
+}
+
+export interface UpRequest {
+  readonly directory: string | undefined;
+  readonly port: number | undefined;
+  /** Whether it goes on when kmips ends. */
+  readonly detach: boolean;
+  readonly signal: AbortSignal;
+  readonly onReady: (what: string, elapsedMs: number) => void;
+}
+
+/** What people and programs need to know about a control plane that runs. */
+export interface ControlPlane {
+  readonly directory: string;
+  readonly platform: string;
+  readonly server: string;
+  readonly kubeconfig: string;
+  readonly logs: string;
+  readonly programs: readonly RunningProgram[];
+}
+
+export interface StartedControlPlane {
+  readonly controlPlane: ControlPlane;
+  readonly running: RunningControlPlane;
+}
+
+/** The directory of a project's control plane when none is named. */
+export function controlPlaneLayout(
+  { storePath, root }: Pick<Environment, "storePath" | "root">,
+  directory: string | undefined,
+): ControlPlaneLayout {
+  return new ControlPlaneLayout(
+    directory ?? join(projectDirectory(storePath, root), "control-plane"),
+  );
+}
+
+/**
+ * Copies the programs out of the store and starts them. The store is not needed afterwards.
+ * @throws UsageError for what is not built; NodeFailure
+ */
+export async function startUp(
+  workspace: Workspace,
+  request: UpRequest,
+): Promise<StartedControlPlane> {
+  const { environment, tools, store } = workspace;
+  const layout = controlPlaneLayout(environment, request.directory);
+  const built = findPrograms(workspace, CONTROL_PLANE.map(componentProgram));
+  const platform = onePlatform(built);
+  mkdirSync(layout.root, { recursive: true, mode: 0o700 });
+  return withLock(startOrEnd(layout), tools, async () => {
+    refuseSecond(layout);
+    mkdirSync(layout.programs, { recursive: true, mode: 0o700 });
+    const files = CONTROL_PLANE.map((name, at) => {
+      const path = join(layout.programs, name);
+      const { digest } = built[at] as BuiltProgram;
+      store.copyTo(digest, path, 0o755);
+      return [name, { path, digest }] as const;
+    });
+    const running = await startControlPlane({
+      layout,
+      platform,
+      tools,
+      programs: Object.fromEntries(files) as Record<(typeof CONTROL_PLANE)[number], ProgramFile>,
+      processes: environment.processes,
+      port: request.port,
+      outlives: request.detach,
+      signal: request.signal,
+      onReady: request.onReady,
+    });
+    return { controlPlane: describe(layout, running.state), running };
+  });
+}
+
+/**
+ * Waits until a control plane in the foreground is to end, and ends it. Resolves to `interrupted` or
+ * `down` (another kmips ended it). @throws NodeFailure when a program ended by itself
+ */
+export async function attend(
+  environment: Environment,
+  { controlPlane, running }: StartedControlPlane,
+): Promise<"interrupted" | "down"> {
+  const layout = new ControlPlaneLayout(controlPlane.directory);
+  const tools = new Tools(environment.toolSearch);
+  try {
+    return await running.ended;
+  } catch (error) {
+    // Whoever ends it meanwhile is to be done first.
+    return await withLock(startOrEnd(layout, true), tools, async () => {
+      const isInterrupted = error instanceof NodeFailure && error.reason.type === "interrupted";
+      if (!isInterrupted && readState(layout) === undefined) return "down";
+      await endControlPlane(layout, running.state);
+      if (isInterrupted) return "interrupted";
+      throw error;
+    });
+  }
+}
+
+export interface DownReport {
+  readonly directory: string;
+  /** What ran until now. */
+  readonly ended: readonly RunningProgram[];
+}
+
+/** Ends the control plane of a directory; `remove` also removes the directory. */
+export async function tearDown(
+  environment: Environment,
+  directory: string | undefined,
+  remove: boolean,
+): Promise<DownReport> {
+  const layout = controlPlaneLayout(environment, directory);
+  const tools = new Tools(environment.toolSearch);
+  const state = readState(layout);
+  if (state === undefined && !remove) return { directory: layout.root, ended: [] };
+  mkdirSync(layout.root, { recursive: true, mode: 0o700 });
+  const ended = await withLock(startOrEnd(layout), tools, async () =>
+    state === undefined ? [] : endControlPlane(layout, state),
+  );
+  if (remove) rmSync(layout.root, { recursive: true, force: true });
+  return { directory: layout.root, ended };
+}
+
+/**
+ * The control plane that runs in a directory.
+ * @throws UsageError when none does
+ */
+export function runningControlPlane(layout: ControlPlaneLayout): ControlPlane {
+  const state = readState(layout);
+  const living = livingPrograms(state);
+  if (state === undefined || living.length === 0 || !state.ready) {
+    throw new UsageError(`No control plane runs in "${layout.root}"`, "kmips up --detach");
+  }
+  const dead = state.programs.find(({ pid }) => !living.some((program) => program.pid === pid));
+  if (dead !== undefined) {
+    throw new UsageError(
+      `"${dead.name}" of the control plane in "${layout.root}" has ended: ${dead.log} says why`,
+      "kmips down && kmips up --detach",
+    );
+  }
+  return describe(layout, state);
+}
+
+/** `kube-apiserver` is the program `kube_apiserver` of `component.kube_apiserver`. */
+function componentProgram(name: string): { component: string; program: string } {
+  const word = name.replaceAll("-", "_");
+  return { component: `component.${word}`, program: word };
+}
+
+/**
+ * The last results of programs, each given by its component and name.
+ * @throws UsageError that names the build to run
+ */
+export function findPrograms(
+  workspace: Workspace,
+  wanted: readonly { readonly component: string; readonly program: string }[],
+): BuiltProgram[] {
+  const { graph } = workspace;
+  const missing: Address[] = [];
+  const found: BuiltProgram[] = [];
+  for (const { component, program } of wanted) {
+    const nodes = [...graph.nodes.values()].filter(
+      ({ address }) => address === component || address.startsWith(`${component}[`),
+    );
+    const [node] = nodes;
+    if (node === undefined) {
+      throw new UsageError(
+        `The project has no "${component}"`,
+        "kmips up runs the control plane of a project like the shipped recipes: kmips -C recipes up",
+      );
+    }
+    if (nodes.length > 1) {
+      throw new UsageError(
+        `"${component}" is built for several platforms: ${nodes.map(({ address }) => address).join(", ")}`,
+        "name one with --target",
+      );
+    }
+    const { address, definition } = node;
+    if (!("platform" in definition) || definition.kind !== "component") {
+      throw new UsageError(`"${address}" builds no program`);
+    }
+    const record = recordOf(workspace, address);
+    const output = record?.outputs.find(({ name }) => name === program);
+    if (output === undefined) missing.push(address);
+    else found.push({ address, platform: definition.platform, digest: output.digest });
+  }
+  if (missing.length > 0) {
+    throw new UsageError(
+      `Not built: ${missing.join(", ")}`,
+      `run kmips build ${missing.map((address) => (address.includes("[") ? `'${address}'` : address)).join(" ")}`,
+    );
+  }
+  return found;
+}
+
+function onePlatform(programs: readonly BuiltProgram[]): Platform {
+  const [first, ...others] = programs;
+  const name = (program: BuiltProgram): string => platformName(program.platform);
+  const other = others.find((program) => first !== undefined && name(program) !== name(first));
+  if (first === undefined || other !== undefined) {
+    throw new UsageError(
+      `"${first?.address ?? ""}" and "${other?.address ?? ""}" are for different platforms`,
+      "name one with --target",
+    );
+  }
+  return first.platform;
+}
+
+function describe(layout: ControlPlaneLayout, state: ControlPlaneState): ControlPlane {
+  return {
+    directory: layout.root,
+    platform: state.platform,
+    server: apiEndpoint(state.port),
+    kubeconfig: layout.kubeconfig("admin"),
+    logs: layout.logs,
+    programs: state.programs,
+  };
+}
+
+function refuseSecond(layout: ControlPlaneLayout): void {
+  const state = readState(layout);
+  const [living] = livingPrograms(state);
+  if (state === undefined || living === undefined) return;
+  throw new NodeFailure(
+    {
+      type: "busy",
+      what: `A control plane already runs in "${layout.root}": ${apiEndpoint(state.port)}, ${living.name} has pid ${living.pid}`,
+    },
+    "kmips down ends it; --dir starts another one elsewhere",
+  );
+}
+
+/** What one kmips at a time may do, and how another one is told. */
+export interface Exclusive {
+  /** The file of the lock. */
+  readonly path: string;
+  /** `Another kmips is …`. */
+  readonly what: string;
+  readonly wait?: boolean;
+}
+
+/** Runs `work` while this kmips has the lock. @throws NodeFailure `busy` */
+export async function withLock<Result>(
+  { path, what, wait = false }: Exclusive,
+  tools: Tools,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const locker = new FlockLocker(tools.require("flock"), tools.require("cat"));
+  const lock = await locker.acquire(path, "exclusive", wait);
+  if (lock === undefined) {
+    throw new NodeFailure(
+      { type: "busy", what },
+      "wait for it, or name another directory with --dir",
+    );
+  }
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
+function startOrEnd({ lock, root }: ControlPlaneLayout, wait = false): Exclusive {
+  return { path: lock, what: `Another kmips starts or ends the control plane in "${root}"`, wait };
+}

@@ -1,0 +1,99 @@
+/** Requests to the servers of a control plane, over TLS that is checked against its own CA. */
+import { readFileSync } from "node:fs";
+import { request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { apiEndpoint } from "./components.js";
+import type { ControlPlaneLayout } from "./layout.js";
+
+const MAX_BODY = 16 * 1024 * 1024;
+/** An emulated server may take its time over one request, though not forever. */
+const TIMEOUT_MS = 30_000;
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** What a client proves itself with, as PEM. */
+export interface ClientIdentity {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** The administrator's identity. */
+export function adminIdentity(layout: ControlPlaneLayout): ClientIdentity {
+  const { crt, key } = layout.certificate("admin");
+  return {
+    ca: readFileSync(layout.certificate("ca").crt),
+    cert: readFileSync(crt),
+    key: readFileSync(key),
+  };
+}
+
+/** One request, with a connection of its own. @throws Error when there is no answer */
+export function ask(
+  url: string,
+  identity: ClientIdentity,
+  method: "GET" | "DELETE" = "GET",
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const options = { method, timeout: TIMEOUT_MS, agent: false, headers: { connection: "close" } };
+    const sent = url.startsWith("https:")
+      ? requestHttps(url, { ...options, ...identity })
+      : requestHttp(url, options);
+    sent.on("response", (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on("data", (chunk: Buffer) => {
+        chunks.push(chunk);
+        size += chunk.byteLength;
+        if (size > MAX_BODY) sent.destroy(new Error("the answer is larger than 16 MiB"));
+      });
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
+      );
+    });
+    sent.on("timeout", () => sent.destroy(new Error("no answer in time")));
+    sent.on("error", reject);
+    sent.end();
+  });
+}
+
+/** Whether a server says that it is well; no answer is no. */
+export async function isHealthy(url: string, identity: ClientIdentity): Promise<boolean> {
+  return ask(url, identity).then(
+    ({ status }) => status === 200,
+    () => false,
+  );
+}
+
+/** Whether the `default` ServiceAccount of the namespace `default` has its token. */
+export async function hasDefaultServiceAccount(
+  port: number,
+  identity: ClientIdentity,
+): Promise<boolean> {
+  const path = "/api/v1/namespaces/default/serviceaccounts/default";
+  try {
+    const { status, body } = await ask(`${apiEndpoint(port)}${path}`, identity);
+    if (status !== 200) return false;
+    const account = JSON.parse(body) as { secrets?: readonly unknown[] };
+    return (account.secrets?.length ?? 0) > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Asks for the end of every namespace that cut specs left, and does not wait for it. */
+export async function deleteTestNamespaces(
+  server: string,
+  identity: ClientIdentity,
+): Promise<void> {
+  const url = `${server}/api/v1/namespaces`;
+  const { body } = await ask(`${url}?labelSelector=e2e-framework`, identity);
+  const { items = [] } = JSON.parse(body) as {
+    items?: readonly { readonly metadata: { readonly name: string } }[];
+  };
+  for (const { metadata } of items) await ask(`${url}/${metadata.name}`, identity, "DELETE");
+}
