@@ -1,12 +1,17 @@
 /** The cluster that configuration is written for, and the images that its tools look up by name. */
 import { baseName, parentOf, splitName } from "../model/image-name.js";
 import type { Platform } from "../model/platform.js";
-import { nearestTag, type KubeadmDefaults, type Release } from "./release.js";
+import { nearestTag, type Release } from "./release.js";
 
 export interface Cluster {
   readonly release: Release;
   readonly platform: Platform;
-  readonly defaults: KubeadmDefaults;
+  /** Tags that kubeadm asks for where its configuration names none. */
+  readonly defaults: {
+    readonly etcd?: string;
+    readonly coredns?: string;
+    readonly pause?: string;
+  };
   /** Images that leave the store: the name that upstream gave each, and the one that nodes ask for. */
   readonly images: readonly ClusterImage[];
   /** Programs of the node: name → sha256 in hex. */

@@ -5,5 +5,5 @@ export { containerdFiles } from "./containerd.js";
 export { installScript } from "./install-script.js";
 export { kubeadmConfig, kubeadmImages, missingForKubeadm } from "./kubeadm.js";
 export { kubesprayVariables, programPath } from "./kubespray.js";
-export { kubeadmDefaults, nearestTag, RELEASE_FILES, releaseOf, type Release } from "./release.js";
-export { registryKeys, repoList, type RegistryKey } from "./repo-list.js";
+export { nearestTag, releaseOf, type Release } from "./release.js";
+export { repoList } from "./repo-list.js";

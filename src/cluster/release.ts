@@ -1,10 +1,4 @@
-/** What a release of Kubernetes says of the images it works with, read from its source. */
-
-/** Files of `k8s.io/kubernetes` that the exports read. */
-export const RELEASE_FILES = {
-  manifest: "test/utils/image/manifest.go",
-  constants: "cmd/kubeadm/app/constants/constants.go",
-} as const;
+/** Releases of Kubernetes, and which of several tags is nearest to what one wants. */
 
 /** A version of Kubernetes, as far as exports look at it. */
 export interface Release {
@@ -17,27 +11,6 @@ export interface Release {
 export function releaseOf(version: string): Release | undefined {
   const minor = /^v1\.([0-9]+)\.[0-9]+/.exec(version)?.[1];
   return minor === undefined ? undefined : { version, minor: Number(minor) };
-}
-
-/** Versions that kubeadm asks for where nothing else is said. */
-export interface KubeadmDefaults {
-  readonly etcd?: string;
-  readonly coredns?: string;
-  readonly pause?: string;
-}
-
-/** The defaults in kubeadm's `constants.go`. */
-export function kubeadmDefaults(constants: string): KubeadmDefaults {
-  const constant = (name: string): string | undefined =>
-    new RegExp(`^\\s*${name}\\s*=\\s*"([^"]+)"`, "m").exec(constants)?.[1];
-  const [etcd, coredns, pause] = ["DefaultEtcdVersion", "CoreDNSVersion", "PauseVersion"].map(
-    constant,
-  );
-  return {
-    ...(etcd !== undefined && { etcd }),
-    ...(coredns !== undefined && { coredns }),
-    ...(pause !== undefined && { pause }),
-  };
 }
 
 /**

@@ -3,6 +3,7 @@ import { behindPrefix } from "../model/image-name.js";
 import type { Cluster } from "./cluster.js";
 import { quoted } from "./kubeadm.js";
 
+/** A registry of the tests, by the key that moves it. */
 export interface RegistryKey {
   /** `e2eRegistry`. */
   readonly key: string;
@@ -15,16 +16,6 @@ export interface RegistryKey {
  * would mean something else with another one.
  */
 const FIXED = /^(?:invalid|private|gcAuthenticated)/;
-
-/** The registries of a release, read from its `manifest.go`, in the order of the file. */
-export function registryKeys(manifest: string): readonly RegistryKey[] {
-  const struct = /^type RegistryList struct \{\n(.*?)^\}/ms.exec(manifest)?.[1] ?? "";
-  const fields = [...struct.matchAll(/^\s*(\w+)\s+string\s+`yaml:"(\w+)"`/gm)];
-  return fields.flatMap(([, field = "", key = ""]): RegistryKey[] => {
-    const registry = new RegExp(`^\\s*${field}:\\s*"([^"]+)"`, "m").exec(manifest)?.[1];
-    return registry === undefined ? [] : [{ key, registry }];
-  });
-}
 
 /**
  * The file for a cluster whose images are behind a prefix. A registry that none of the images comes

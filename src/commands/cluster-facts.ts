@@ -1,15 +1,13 @@
 /** The cluster that images are exported for: its release, read from the project's own source. */
 import { hexOf, type Digest } from "../../cache/index.js";
+import { NODE_PROGRAMS, releaseOf, type Cluster, type Release } from "../cluster/index.js";
 import {
-  kubeadmDefaults,
-  NODE_PROGRAMS,
-  registryKeys,
-  RELEASE_FILES,
-  releaseOf,
-  type Cluster,
+  CONSTANTS_PATH,
+  MANIFEST_PATH,
+  readKubeadmDefaults,
+  readRegistryKeys,
   type RegistryKey,
-  type Release,
-} from "../cluster/index.js";
+} from "../kubernetes/index.js";
 import { isLoopback } from "../model/image-name.js";
 import type { Address, ComponentDefinition } from "../model/node.js";
 import { platformName } from "../model/platform.js";
@@ -60,12 +58,12 @@ export function clusterFacts(
   if (source === undefined) return undefined;
   const programs = nodePrograms(workspace, platformName(platform));
   return {
-    keys: registryKeys(releaseFile(workspace, source, RELEASE_FILES.manifest)),
+    keys: readRegistryKeys(releaseFile(workspace, source, MANIFEST_PATH)),
     programs,
     cluster: {
       release: source.release,
       platform,
-      defaults: kubeadmDefaults(releaseFile(workspace, source, RELEASE_FILES.constants)),
+      defaults: readKubeadmDefaults(releaseFile(workspace, source, CONSTANTS_PATH)),
       images: images.map(({ published, prefixed }) => ({ published, name: prefixed ?? published })),
       programs: new Map(programs.map(({ name, digest }) => [name, hexOf(digest)])),
       plainHttp: plainHttp ?? (prefix !== undefined && isLoopback(prefix)),

@@ -10,3 +10,5 @@ export {
   type ManifestImage,
 } from "./image-manifest.js";
 export { imageUsers, isTestSource, type ImageUser } from "./image-users.js";
+export { CONSTANTS_PATH, readKubeadmDefaults, type KubeadmDefaults } from "./kubeadm-defaults.js";
+export { readRegistryKeys, type RegistryKey } from "./registry-keys.js";

@@ -1,0 +1,55 @@
+/** The registries that the end-to-end tests take images from, and the keys that move each. */
+import { readGoFile, type GoFile } from "./go-file.js";
+import { afterBracket, isSymbol, splitAt } from "./go-tokens.js";
+import { MANIFEST_PATH } from "./image-manifest.js";
+
+export interface RegistryKey {
+  /** `e2eRegistry`, as the file for KUBE_TEST_REPO_LIST has it. */
+  readonly key: string;
+  /** `gcr.io/kubernetes-e2e-test-images`. */
+  readonly registry: string;
+}
+
+/** The keys of a release's `manifest.go`, in its order: the fields of RegistryList with a YAML tag. */
+export function readRegistryKeys(manifest: string): readonly RegistryKey[] {
+  const file = readGoFile(MANIFEST_PATH, manifest);
+  const values = literalFields(file, "RegistryList");
+  return taggedFields(file, "RegistryList").flatMap(({ field, key }): RegistryKey[] => {
+    const registry = values.get(field);
+    return registry === undefined ? [] : [{ key, registry }];
+  });
+}
+
+/** Fields of a struct with the names that `yaml:"…"` gives them. */
+function taggedFields(
+  { tokens, declarations }: GoFile,
+  type: string,
+): readonly { readonly field: string; readonly key: string }[] {
+  const declared = declarations.find(({ kind, name }) => kind === "type" && name === type);
+  if (declared === undefined) return [];
+  const open = declared.range.start + 1;
+  const body = { start: open + 1, end: afterBracket(tokens, open) - 1 };
+  return splitAt(tokens, body, ";").flatMap(({ start, end }) => {
+    const field = tokens[start]?.text;
+    const key = /\byaml:"([^",]+)/.exec(tokens[end - 1]?.text ?? "")?.[1];
+    return field === undefined || key === undefined ? [] : [{ field, key }];
+  });
+}
+
+/** Field → text of the first literal of a struct type whose fields are texts. */
+function literalFields({ tokens }: GoFile, type: string): ReadonlyMap<string, string> {
+  const open = tokens.findIndex(
+    (token, at) =>
+      isSymbol(token, "{") && tokens[at - 1]?.text === type && isSymbol(tokens[at + 2], ":"),
+  );
+  if (open < 0) return new Map();
+  const body = { start: open + 1, end: afterBracket(tokens, open) - 1 };
+  return new Map(
+    splitAt(tokens, body, ",").flatMap(({ start }) => {
+      const [name, , value] = tokens.slice(start, start + 3);
+      return name !== undefined && value?.kind === "string"
+        ? [[name.text, value.text] as const]
+        : [];
+    }),
+  );
+}
