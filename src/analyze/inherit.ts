@@ -5,6 +5,7 @@
  * drops the base's cmd, everything else stands until it is replaced. An image that declares users
  * rewrites /etc/passwd, so the base's users come first.
  */
+import { inheritedLabels } from "../model/labels.js";
 import type { Address, GraphNode, ImageConfig, ImageDefinition, ImageUser } from "../model/node.js";
 
 /** `nodes` (dependencies first) with every image's configuration complete. */
@@ -62,7 +63,7 @@ function mergeConfigs(base: ImageConfig, own: ImageConfig): ImageConfig {
     entrypoint: ownEntrypoint ? own.entrypoint : base.entrypoint,
     cmd: own.cmd.length > 0 || ownEntrypoint ? own.cmd : base.cmd,
     env: { ...base.env, ...own.env },
-    labels: { ...base.labels, ...own.labels },
+    labels: { ...inheritedLabels(base.labels), ...own.labels },
     ports: union(base.ports, own.ports),
     volumes: union(base.volumes, own.volumes),
   };

@@ -70,6 +70,7 @@ function goModule(reader: BodyReader): SourceOrigin | undefined {
 function git(reader: BodyReader): SourceOrigin | undefined {
   const url = reader.value("git");
   const commit = reader.value("commit");
+  const tag = reader.value("tag");
   const { findings } = reader.session;
   let location: string | undefined;
   if (url?.type === "str") {
@@ -92,12 +93,39 @@ function git(reader: BodyReader): SourceOrigin | undefined {
       ? `has ${commit.text.length} digits, wanted 40`
       : "is not 40 lower-case hex digits";
     findings.error("KM0228", commit.at, `Commit "${commit.text}" ${why}`, {
-      help: "print it with git rev-parse: a branch or tag may move",
+      help: "print it with git rev-parse, or write the tag as tag = …: kmips update locks it",
     });
     return undefined;
   }
-  if (location === undefined || commit?.type !== "str" || reader.failed) return undefined;
-  return { type: "git", url: location, commit: commit.text };
+  if (tag?.type === "str" && !isTag(tag.text)) {
+    findings.error("KM0227", tag.at, `"${tag.text}" is not the name of a git tag`, {
+      help: 'write it as git tag lists it: "v1.2.3"',
+    });
+    return undefined;
+  }
+  if (!reader.has("commit") && !reader.has("tag"))
+    findings.error("KM0203", reader.at("git"), `${reader.cell.address} has no "commit" or "tag"`, {
+      help: 'add: tag = "v…", which kmips update locks, or commit = "…"',
+    });
+  if (location === undefined || reader.failed) return undefined;
+  if (commit?.type === "str")
+    return {
+      ...{ type: "git", url: location, commit: commit.text },
+      ...(tag?.type === "str" && { tag: tag.text }),
+    };
+  if (tag?.type !== "str") return undefined;
+  return { type: "git", url: location, tag: tag.text, place: placeOf(location, reader) };
+}
+
+/** Whether a text may follow `refs/tags/`: the part of git-check-ref-format(1) that tags use. */
+function isTag(text: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.+/-]*$/.test(text) && !/\.\.|\/\/|[./]$|\.lock$/.test(text);
+}
+
+/** A location as the lock names it: a URL, or a path from the project without spaces. */
+function placeOf(location: string, { session }: BodyReader): string {
+  if (!path.isAbsolute(location)) return location;
+  return encodeURI(path.relative(session.root, location));
 }
 
 function archive(reader: BodyReader): SourceOrigin | undefined {
@@ -115,8 +143,9 @@ function archive(reader: BodyReader): SourceOrigin | undefined {
       help: "use https, or a path relative to this recipe",
     });
   else location = localPath(value.text, value.at, "archive", reader.session);
-  if (location === undefined || digest === undefined || !isStrip || reader.failed) return undefined;
-  return { type: "archive", location, digest, strip };
+  if (location === undefined || !isStrip || reader.failed) return undefined;
+  if (digest !== undefined) return { type: "archive", location, digest, strip };
+  return { type: "archive", location, place: placeOf(location, reader), strip };
 }
 
 function directory(reader: BodyReader): SourceOrigin | undefined {

@@ -32,7 +32,19 @@ export function markOptional(
   }
   for (const address of optional) {
     const node = nodes.get(address);
-    if (node !== undefined) nodes.set(address, { ...node, optional: true });
+    if (node === undefined) continue;
+    const { definition } = node;
+    // Nobody may have been able to fetch it yet, so that there is nothing that it was compared with.
+    nodes.set(
+      address,
+      definition.kind === "source" && definition.origin.type === "go-module"
+        ? {
+            ...node,
+            optional: true,
+            definition: { ...definition, origin: { ...definition.origin, needsFact: true } },
+          }
+        : { ...node, optional: true },
+    );
   }
   return nodes;
 }

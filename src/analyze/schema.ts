@@ -70,10 +70,14 @@ const SCHEMAS: readonly KindSchema[] = [
       }),
       attribute("sum", str, "The module's h1: hash.", { goesWith: ["go_module"] }),
       attribute("git", str, "URL or path of a git repository."),
-      attribute("commit", str, "The commit: 40 hex digits.", { required: true, goesWith: ["git"] }),
+      attribute("commit", str, "The commit: 40 hex digits.", {
+        fallback: "what kmips.lock says of the tag",
+        goesWith: ["git"],
+      }),
+      attribute("tag", str, "The tag that names the commit.", { goesWith: ["git"] }),
       attribute("archive", str, "URL or relative path of a tar archive."),
       attribute("digest", { t: "Digest" }, "The archive's digest.", {
-        required: true,
+        fallback: "what kmips.lock says",
         goesWith: ["archive"],
       }),
       attribute("strip", { t: "Int" }, "Leading path components to remove.", {

@@ -5,10 +5,12 @@ import {
   openBuilders,
   UsageError,
   type CoverageReport,
+  type ImageRow,
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
-import { formatBytes, renderCoverage, renderTable } from "../report/index.js";
+import type { Address } from "../model/node.js";
+import { formatBytes, printable, renderCoverage, renderTable } from "../report/index.js";
 import { jobsOf, makeReporter, openFor } from "./build-commands.js";
 import { abortOnSignals, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
 
@@ -55,20 +57,32 @@ function listBuilt(globals: GlobalOptions, workspace: Workspace, streams: Stream
     streams.out(`${JSON.stringify({ store: workspace.store.root, images: rows })}\n`);
     return EXIT.ok;
   }
+  const columns: readonly (readonly [title: string, cell: (row: ImageRow) => string])[] = [
+    ["image", ({ reference }) => reference],
+    ["platform", ({ platform }) => platform],
+    ["variant", ({ variant }) => variant ?? ""],
+    ["wanted", ({ wanted }) => wanted ?? ""],
+    ["size", ({ sizeBytes }) => formatBytes(sizeBytes)],
+    ["tests passed", ({ tests, passed }) => (tests === 0 ? "none" : `${passed} of ${tests}`)],
+    ["digest", ({ digest, notLocked }) => digest ?? whyNotBuilt(notLocked)],
+  ];
+  // Most projects have no labels about what an image stands for.
+  const shown = columns.filter(
+    ([title, cell]) =>
+      !["variant", "wanted"].includes(title) || rows.some((row) => cell(row) !== ""),
+  );
   streams.out(
     renderTable(
-      ["image", "platform", "size", "tests passed", "digest"],
-      rows.map((row) => [
-        row.reference,
-        row.platform,
-        formatBytes(row.sizeBytes),
-        row.tests === 0 ? "none" : `${row.passed} of ${row.tests}`,
-        row.digest ?? "not built",
-      ]),
+      shown.map(([title]) => title),
+      rows.map((row) => shown.map(([, cell]) => printable(cell(row)))),
     ),
   );
   streams.err(`skopeo inspect oci:${workspace.store.root}:IMAGE reads one\n`);
   return EXIT.ok;
+}
+
+function whyNotBuilt(notLocked: readonly Address[]): string {
+  return notLocked.length === 0 ? "not built" : `not locked here: ${notLocked.join(", ")}`;
 }
 
 function printCoverage(

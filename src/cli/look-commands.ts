@@ -12,10 +12,13 @@ import {
   UsageError,
   selectNode,
   selectNodes,
+  lockOf,
+  unlockedSources,
   type Project,
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
+import { factText } from "../model/facts.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { diagnosticsAsData, printable, renderDiagnostics } from "../report/index.js";
@@ -102,10 +105,11 @@ export async function runCheck(
   }
   if (project.diagnostics.length > 0)
     streams.err(renderDiagnostics(project.diagnostics, streams.errPaint));
+  const unknown = project.unknown.filter(
+    (address) => project.graph.nodes.get(address)?.optional !== true,
+  );
   const open =
-    project.unknown.length === 0
-      ? ""
-      : `; ${project.unknown.join(", ")} must run before everything can be checked`;
+    unknown.length === 0 ? "" : `; ${unknown.join(", ")} must run before everything can be checked`;
   streams.out(
     `${project.graph.recipes.length} recipes, ${project.graph.nodes.size} nodes, no errors${open}\n`,
   );
@@ -181,11 +185,16 @@ export async function runQuery(
 ): Promise<ExitCode> {
   const streams = makeStreams(globals);
   if (flags.options === true) return printOptions(globals, streams);
-  const { graph } = await knownProject(globals, streams);
+  const project = await knownProject(globals, streams);
+  const { graph } = project;
   const relation =
     flags.deps === true ? "dependencies" : flags.rdeps === true ? "dependents" : "self";
   const addresses = query(graph, { selection: looked(graph, patterns), relation });
+  const notLocked = unlockedSources(graph, addresses, lockOf(project.environment)).filter(
+    ({ node }) => addresses.includes(node.address),
+  );
   if (globals.json === true) {
+    const open = new Set(notLocked.map(({ node }) => node.address));
     const rows = addresses.map((address) => {
       const node = graph.nodes.get(address);
       return {
@@ -193,11 +202,18 @@ export async function runQuery(
         kind: node?.definition.kind,
         dependencies: node?.dependencies,
         optional: node?.optional,
+        notLocked: open.has(address) || undefined,
         doc: node?.doc,
       };
     });
     streams.out(`${JSON.stringify(rows)}\n`);
-  } else streams.out(addresses.map((address) => `${printable(address)}\n`).join(""));
+    return EXIT.ok;
+  }
+  streams.out(addresses.map((address) => `${printable(address)}\n`).join(""));
+  for (const { node, fact } of notLocked)
+    streams.err(
+      `${printable(node.address)}: ${printable(factText(fact))} is not locked here; kmips update '${printable(node.address)}' locks it\n`,
+    );
   return EXIT.ok;
 }
 

@@ -337,6 +337,7 @@ export function makeProgram(exit: ExitSetter): Command {
       "kmips update base.debian       # fetch its package lists anew, and what they change",
       "kmips update --dry-run         # the same for everything, without writing",
       "kmips update component.etcd    # record what its last build fetched",
+      "kmips update source.calico     # lock the commit of its tag, or its archive's digest",
       "kmips update --record          # record the digests of the images that are built",
     ],
   )

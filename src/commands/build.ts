@@ -24,6 +24,7 @@ import {
   startClock,
   type SavedPlanTarget,
 } from "./saved-plan.js";
+import { refuseUnlocked } from "./unlocked.js";
 import { analyzeAgain, recordOf, type Workspace } from "./workspace.js";
 
 export interface BuildRequest {
@@ -61,7 +62,7 @@ export interface BuildResult {
  * the recipe's faults that only they show come before anything else runs.
  *
  * Failed nodes are in the report; only bugs and store faults are thrown.
- * @throws RecipeErrors for what the results of the first nodes show
+ * @throws RecipeErrors for sources that are not locked, and for what the results of the first nodes show
  */
 export async function build(workspace: Workspace, request: BuildRequest): Promise<BuildResult> {
   const start = request.now();
@@ -73,6 +74,7 @@ export async function build(workspace: Workspace, request: BuildRequest): Promis
   for (;;) {
     const { graph } = current;
     const selection = request.select(graph);
+    refuseUnlocked(current, selection);
     const wanted = closureOf(graph, selection);
     const deciding = current.unknown.filter(
       (address) => wanted.has(address) && first.get(address) === undefined,

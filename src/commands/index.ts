@@ -43,6 +43,8 @@ export { recordImages, type RecordReport } from "./record-images.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
 export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
 export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";
+export { lockOf } from "./locks.js";
+export { unlockedSources } from "./unlocked.js";
 export { listVault, type VaultRow } from "./vault.js";
 export { REMEDIES, verify, type Divergence, type VerifyReport } from "./verify.js";
 export {

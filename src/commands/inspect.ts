@@ -3,12 +3,21 @@
  */
 import { readFileSync } from "node:fs";
 import type { ActionRecord, Digest } from "../../cache/index.js";
-import { describeAction, diffActions, keyOf, linesOf, type Change } from "../keys/index.js";
+import {
+  describeAction,
+  diffActions,
+  keyOf,
+  linesOf,
+  type Action,
+  type Change,
+} from "../keys/index.js";
 import type { BuildGraph } from "../model/graph.js";
+import { VARIANT_LABEL, WANTED_LABEL } from "../model/labels.js";
 import type { Address, NodeKind } from "../model/node.js";
 import { closureOf, planBuild, readText, withResults, type PlannedNode } from "../plan/plan.js";
 import { isNamed, layerBytes, topOutput } from "./built-image.js";
 import { UsageError } from "./errors.js";
+import { unlockedSources } from "./unlocked.js";
 import { recordOf, type Workspace } from "./workspace.js";
 
 export interface KeyDocument {
@@ -30,13 +39,17 @@ export function keyDocument(workspace: Workspace, address: Address): KeyDocument
   return {
     address,
     kind: node.definition.kind,
-    key: action.pending.length === 0 && action.missing.length === 0 ? keyOf(action) : undefined,
+    key: isComplete(action) ? keyOf(action) : undefined,
     fields: action.fields.map(({ name, value }) => ({
       name,
       lines: value.type === "blob" ? [value.digest, ...linesOf(value, read)] : linesOf(value, read),
     })),
     waitsFor: action.pending,
   };
+}
+
+function isComplete({ pending, missing, unlocked }: Action): boolean {
+  return [pending, missing, unlocked].every((open) => open.length === 0);
 }
 
 function plannedNode(workspace: Workspace, address: Address): PlannedNode {
@@ -166,6 +179,12 @@ export interface ImageRow {
   /** Tests of the image, and how many of them passed with the image as it was last built. */
   readonly tests: number;
   readonly passed: number;
+  /** The version that the original port had: the label `io.kmips.wanted`. */
+  readonly wanted?: string;
+  /** Which of several recipes of one image it is: the label `io.kmips.variant`. */
+  readonly variant?: string;
+  /** Sources that must be locked before it can be built. */
+  readonly notLocked: readonly Address[];
 }
 
 /** Every base, image and index of the project with what the store has of it. */
@@ -178,8 +197,15 @@ export function listImages(workspace: Workspace): ImageRow[] {
     const tests = nodes.filter(
       (node) => node.definition.kind === "test" && node.definition.subject === address,
     );
+    const labels = definition.kind === "index" ? {} : definition.config.labels;
+    const { [WANTED_LABEL]: wanted, [VARIANT_LABEL]: variant } = labels;
     rows.push({
       address,
+      ...(wanted !== undefined && { wanted }),
+      ...(variant !== undefined && { variant }),
+      notLocked: unlockedSources(workspace.graph, [address], workspace.inputs).map(
+        ({ node }) => node.address,
+      ),
       reference: definition.reference,
       platform:
         definition.kind === "index"

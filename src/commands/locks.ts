@@ -31,6 +31,14 @@ export function readLocks(places: LockPlaces): LockFile {
   return merged;
 }
 
+/** What the locks of a project say, for commands that open no store. @throws UsageError */
+export function lockOf(places: LockPlaces): {
+  locked(kind: string, name: string): string | undefined;
+} {
+  const { facts } = readLocks(places);
+  return { locked: (kind, name) => facts.get(`${kind} ${name}`) };
+}
+
 /** One lock file; an absent one has no facts. @throws UsageError for a damaged one */
 export function readLock(path: string, reader: FileReader): LockFile {
   const { lock, problems } = parseLock(reader.readText(path) ?? "");

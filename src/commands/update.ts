@@ -1,11 +1,14 @@
 /**
  * `kmips update`: moves the facts of kmips.lock. The only thing that changes one.
  *
- * Go: what the last build fetched is recorded. Debian: the indices of the nodes are fetched anew and
+ * Sources that only the lock pins: asked where they come from, a tag for its commit and an archive for
+ * its bytes. Go: what the last build fetched is recorded. Debian: the indices of the nodes are fetched anew and
  * their packages solved and fetched; nothing is built, so that what would be rebuilt can be read
  * before it is. The lock is written at the very end: any failure leaves it as it was.
  */
 import { join } from "node:path";
+import { askForFact, type RunnerOptions } from "../execute/index.js";
+import { factText, wantedFact } from "../model/facts.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, GraphNode } from "../model/node.js";
 import { closureOf, planBuild, type Plan } from "../plan/plan.js";
@@ -61,14 +64,19 @@ export async function updateLock(
   const wanted = closureOf(graph, request.selection);
   const fresh = new Map<string, string>();
   const unbuilt: Address[] = [];
+  const runner = runnerOptions(workspace, request);
   for (const node of nodesOf(graph, wanted, ["source", "toolchain", "modules"])) {
+    const open = await askOpenFact(workspace, node, runner);
+    if (open !== undefined) {
+      fresh.set(...open);
+      continue;
+    }
     const record = recordOf(workspace, node.address);
     const facts = record === undefined ? undefined : goFacts(workspace, node.definition, record);
     if (facts === undefined) unbuilt.push(node.address);
     else for (const [fact, sum] of facts) fresh.set(fact, sum);
   }
   const indices = nodesOf(graph, wanted, ["debian-index"]);
-  const runner = runnerOptions(workspace, request);
   await moveIndices(workspace, indices, runner);
   const dependents = query(graph, { selection: [...wanted], relation: "dependents" });
   const followers = query(graph, {
@@ -98,6 +106,28 @@ export async function updateLock(
   if (!request.dryRun && facts.length > 0) writeLock(path, { facts: after });
   const { packages, unsolved } = solutions;
   return { facts, packages, unsolved, unbuilt, plan };
+}
+
+/** The fact of a source that its recipe leaves open, as it is now; undefined when it has none. */
+async function askOpenFact(
+  { inputs }: Workspace,
+  { address, definition }: GraphNode,
+  runner: RunnerOptions,
+): Promise<[fact: string, value: string] | undefined> {
+  if (definition.kind !== "source") return undefined;
+  const { origin } = definition;
+  const fact = wantedFact(origin);
+  if (fact === undefined) return undefined;
+  const { kind, name } = fact;
+  // A version of a module is published once; a tag or an archive may have been replaced.
+  const known = kind === "gomod" ? inputs.locked(kind, name) : undefined;
+  if (known !== undefined) return [`${kind} ${name}`, known];
+  runner.onEvent({
+    type: "started",
+    address,
+    cause: `policy.update: asking for ${factText(fact)}`,
+  });
+  return [`${kind} ${name}`, await askForFact(address, origin, runner)];
 }
 
 /** The nodes of some kinds among `addresses`, in topological order. */

@@ -11,6 +11,7 @@ import type { Address, NodeDefinition, NodeKind } from "../model/node.js";
 import { planBuild, type PlannedNode } from "../plan/plan.js";
 import { runnerOptions, type BuildRequest } from "./build.js";
 import { UsageError } from "./errors.js";
+import { refuseUnlocked } from "./unlocked.js";
 import type { Workspace } from "./workspace.js";
 
 /**
@@ -98,6 +99,7 @@ export async function verify(
   request: Pick<BuildRequest, "jobs" | "offline" | "signal" | "onEvent" | "builders">,
 ): Promise<VerifyReport> {
   const { graph, store, inputs, history } = workspace;
+  refuseUnlocked(workspace, selection);
   const plan = planBuild({ graph, selection, store, inputs, history });
   const records = new Map<Address, ActionRecord>();
   for (const [address, { decision }] of plan.nodes) {

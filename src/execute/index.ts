@@ -1,6 +1,6 @@
 /** Running plans. */
 export { executePlan, type NodeRunner, type ScheduleOptions } from "./scheduler.js";
-export { produceRecord, runNode, type RunnerOptions } from "./run-node.js";
+export { askForFact, produceRecord, runNode, type RunnerOptions } from "./run-node.js";
 export { Builders, chooseUserBuilder, type BuilderOptions } from "./builder/builders.js";
 export type { BuilderPrograms } from "./builder/private-builder.js";
 export { namedBuilder, type UserBuilder } from "./builder/user-builder.js";

@@ -16,7 +16,7 @@ import type { KeyInputs } from "../keys/index.js";
 import { NodeFailure } from "../model/failure.js";
 import type { BuildGraph } from "../model/graph.js";
 import { assertNever, InternalError, invariant } from "../model/invariant.js";
-import type { Address, NodeDefinition } from "../model/node.js";
+import type { Address, NodeDefinition, SourceOrigin } from "../model/node.js";
 import type { Platform } from "../model/platform.js";
 import type { ProcessRunner } from "../model/ports.js";
 import type { PlannedNode } from "../plan/plan.js";
@@ -31,7 +31,7 @@ import { runGenerate } from "./actions/generate.js";
 import { runGo } from "./actions/go.js";
 import { runModules } from "./actions/modules.js";
 import { runPatch } from "./actions/patch.js";
-import { runSource } from "./actions/source.js";
+import { runSource, valueNow } from "./actions/source.js";
 import { runTest } from "./actions/test.js";
 import { runToolchain } from "./actions/toolchain.js";
 import { LogFile } from "./log-file.js";
@@ -115,16 +115,7 @@ export async function produceRecord(
   try {
     for (const bytes of action.attachments.values()) store.putBytes(bytes);
     const context: ActionContext = {
-      ...options,
-      address: node.address,
-      results: (address) => {
-        const record = results(address);
-        if (record === undefined)
-          throw new InternalError(`"${node.address}" ran before "${address}"`);
-        return record;
-      },
-      definition: (address) => definitionOf(options.graph, address),
-      log: (chunk) => log.write(chunk),
+      ...contextOf(node.address, results, options, (chunk) => log.write(chunk)),
       ...(perturbation === undefined ? {} : { perturbation }),
     };
     const outcome = await dispatch(node.definition, context);
@@ -157,6 +148,38 @@ export async function produceRecord(
   } finally {
     log.close();
   }
+}
+
+function contextOf(
+  address: Address,
+  results: (address: Address) => ActionRecord | undefined,
+  options: RunnerOptions,
+  log: ActionContext["log"],
+): ActionContext {
+  return {
+    ...options,
+    address,
+    results: (other) => {
+      const record = results(other);
+      if (record === undefined) throw new InternalError(`"${address}" ran before "${other}"`);
+      return record;
+    },
+    definition: (other) => definitionOf(options.graph, other),
+    log,
+  };
+}
+
+/**
+ * The value that the fact of a source has now, where it comes from: what `kmips update` locks.
+ * @throws NodeFailure `network` when it cannot be had
+ */
+export function askForFact(
+  address: Address,
+  origin: SourceOrigin,
+  options: RunnerOptions,
+): Promise<string> {
+  const nothing = (): undefined => undefined;
+  return valueNow(origin, contextOf(address, nothing, options, nothing));
 }
 
 function definitionOf(graph: BuildGraph, address: Address): NodeDefinition {

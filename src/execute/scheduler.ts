@@ -16,6 +16,7 @@ import {
   type Digest,
 } from "../../cache/index.js";
 import type { BuildEvent, BuildReport, NodeOutcome } from "../model/event.js";
+import { notLocked } from "../model/facts.js";
 import { isFullDisk, NodeFailure, resourceFailure } from "../model/failure.js";
 import { InternalError } from "../model/invariant.js";
 import type { Address, NodeKind } from "../model/node.js";
@@ -316,6 +317,8 @@ function builtOutcome({ result, nativeMs, emulatedMs }: ActionRecord): NodeOutco
 }
 
 function missingInput(planned: PlannedNode): NodeFailure {
+  const [fact] = planned.action.unlocked;
+  if (fact !== undefined) return notLocked(fact, planned.node.address);
   const [path = ""] = planned.action.missing;
   return new NodeFailure(
     { type: "missing-input", what: planned.node.address, path, candidates: [] },

@@ -4,6 +4,7 @@
  * Canonical: keys in the order of the specification's Go structs, times from the epoch, nothing of
  * the host. Child over base merges as `docker build` does.
  */
+import { inheritedLabels } from "../model/labels.js";
 import type { Digest } from "../../cache/index.js";
 import type { ImageConfig } from "../model/node.js";
 import { ociPlatform, platformOf, type Platform } from "../model/platform.js";
@@ -80,7 +81,7 @@ export function runtimeConfig(child: ImageConfig, base: RuntimeConfig): RuntimeC
   const cmd = child.cmd.length > 0 ? child.cmd : inheritedCmd;
   const ports = sortedKeys([...Object.keys(base.ExposedPorts ?? {}), ...child.ports]);
   const volumes = sortedKeys([...Object.keys(base.Volumes ?? {}), ...child.volumes]);
-  const labels = { ...base.Labels, ...child.labels };
+  const labels = { ...inheritedLabels(base.Labels ?? {}), ...child.labels };
   const user = child.user ?? base.User;
   const workdir = child.workdir ?? base.WorkingDir;
   const stopSignal = child.stopSignal ?? base.StopSignal;

@@ -7,6 +7,7 @@
  */
 import { actionKey } from "../../cache/index.js";
 import type { Digest, Field } from "../../cache/index.js";
+import type { Fact } from "../model/facts.js";
 import { assertNever } from "../model/invariant.js";
 import type { Address, GraphNode, NodeDefinition } from "../model/node.js";
 import {
@@ -55,6 +56,8 @@ export interface Action {
   readonly attachments: ReadonlyMap<Digest, Buffer>;
   /** Declared files that are not there: the node cannot run. */
   readonly missing: readonly string[];
+  /** Facts that the lock does not have: the node must not run. */
+  readonly unlocked: readonly Fact[];
   /** Dependencies whose result is not known yet; the key is known only when this is empty. */
   readonly pending: readonly Address[];
   /** Field name → the dependency whose result it holds. */
@@ -76,6 +79,7 @@ export function describeAction(node: GraphNode, inputs: KeyInputs): Action {
     fields: sink.fields,
     attachments: sink.attachments,
     missing: sink.missing,
+    unlocked: sink.unlocked,
     pending: sink.pending,
     followed: sink.followed,
   };

@@ -26,13 +26,13 @@ export function describeSource(
     case "go-module":
       sink.text("module", origin.path);
       sink.text("version", origin.version);
-      sumField(sink, inputs, origin.path, origin.version, origin.sum);
+      sumField(sink, inputs, origin.path, origin.version, origin.sum ?? sink.locked(origin));
       return;
     case "git":
-      sink.text("commit", origin.commit);
+      sink.text("commit", origin.commit ?? sink.locked(origin) ?? "");
       return;
     case "archive":
-      sink.text("digest", origin.digest);
+      sink.text("digest", origin.digest ?? sink.locked(origin) ?? "");
       sink.text("strip", String(origin.strip));
       return;
     case "derived":

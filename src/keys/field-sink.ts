@@ -3,7 +3,8 @@
  */
 import { digestOf } from "../../cache/index.js";
 import type { ActionRecord, Digest, Field, FieldValue } from "../../cache/index.js";
-import type { Address } from "../model/node.js";
+import { wantedFact, type Fact } from "../model/facts.js";
+import type { Address, SourceOrigin } from "../model/node.js";
 import type { Platform } from "../model/platform.js";
 import type { KeyInputs } from "./inputs.js";
 
@@ -11,6 +12,7 @@ export class FieldSink {
   readonly fields: Field[] = [];
   readonly attachments = new Map<Digest, Buffer>();
   readonly missing: string[] = [];
+  readonly unlocked: Fact[] = [];
   readonly pending: Address[] = [];
   readonly followed = new Map<string, Address>();
   readonly #inputs: KeyInputs;
@@ -28,6 +30,14 @@ export class FieldSink {
   map(name: string, entries: Readonly<Record<string, string>>): void {
     const pairs = Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1));
     this.#add(name, { type: "map", entries: pairs });
+  }
+  /** What the lock says of the fact that an origin wants; undefined when it wants none, or has none. */
+  locked(origin: SourceOrigin): string | undefined {
+    const fact = wantedFact(origin);
+    if (fact === undefined) return undefined;
+    const value = this.#inputs.locked(fact.kind, fact.name);
+    if (value === undefined) this.unlocked.push(fact);
+    return value;
   }
   /** A long text, kept as a blob so that later builds can be compared with it line by line. */
   blob(name: string, bytes: Buffer): void {

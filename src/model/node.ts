@@ -57,14 +57,38 @@ export type SourceOrigin =
       readonly path: string;
       readonly version: string;
       readonly sum?: string;
+      /** Only optional cells need it: it is fetched only with its fact in the lock. */
+      readonly needsFact?: true;
     }
   /** `commit` is 40 lower-case hex digits; `url` may be a local path. */
-  | { readonly type: "git"; readonly url: string; readonly commit: string }
+  | {
+      readonly type: "git";
+      readonly url: string;
+      readonly commit: string;
+      /** The commit is what this tag names. */
+      readonly tag?: string;
+    }
+  /** The commit that a tag has in the lock; `place` is the repository in the lock's words. */
+  | {
+      readonly type: "git";
+      readonly url: string;
+      readonly commit?: undefined;
+      readonly tag: string;
+      readonly place: string;
+    }
   /** A tar (plain, gzip, xz) by digest; `location` is a URL or an absolute path; `strip` leading path components go. */
   | {
       readonly type: "archive";
       readonly location: string;
       readonly digest: string;
+      readonly strip: number;
+    }
+  /** One by the digest that it has in the lock; `place` is its location in the lock's words. */
+  | {
+      readonly type: "archive";
+      readonly location: string;
+      readonly digest?: undefined;
+      readonly place: string;
       readonly strip: number;
     }
   /** A directory of this machine, filtered by globs relative to it. */

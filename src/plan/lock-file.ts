@@ -3,6 +3,7 @@
  *
  *     deb curl 7.88.1-10+deb12u12 mips64el sha256:…
  *     deb-packages bookworm/main/mips64el sha256:…
+ *     git https://example.org/calico v3.8.0 94745a4eed0425653b3b4275a208d38babceeaec
  *     gomod github.com/google/uuid v1.6.0 h1:NIvaJDMOsjHA8n1jAhLSgzrAzy1Hgr+hNrb57e+94F0=
  *     image agnhost:2.6 linux/mips64le sha256:FINGERPRINT sha256:MANIFEST
  *     run group.conformance 2026-01-31T10:00:00Z 2_x_CPU;Linux_6.1;… sha256:IMAGES
@@ -25,6 +26,8 @@ export interface LockProblem {
 
 /** Kind → the form of the rest of its line, and that in words. */
 const KINDS: ReadonlyMap<string, { readonly form: RegExp; readonly words: string }> = new Map([
+  ["archive", { form: /^\S+ sha256:[0-9a-f]{64}$/, words: "archive URL sha256:…" }],
+  ["git", { form: /^\S+ \S+ [0-9a-f]{40}$/, words: "git URL TAG COMMIT" }],
   ["gomod", { form: /^\S+ \S+ h1:\S+$/, words: "gomod PATH VERSION h1:…" }],
   ["deb", { form: /^\S+ \S+ \S+ sha256:[0-9a-f]{64}$/, words: "deb NAME VERSION ARCH sha256:…" }],
   [

@@ -16,6 +16,7 @@ import {
   type ChangeCode,
   type KeyInputs,
 } from "../keys/index.js";
+import { factText } from "../model/facts.js";
 import type { BuildGraph } from "../model/graph.js";
 import { InternalError } from "../model/invariant.js";
 import type { Address, GraphNode } from "../model/node.js";
@@ -30,7 +31,9 @@ export type CauseCode =
   | "cache.corrupt"
   | "result.failed-before"
   | "policy.forced"
-  | "input.missing";
+  | "input.missing"
+  /** A source that neither its recipe nor kmips.lock pins: it does not run. */
+  | "not-locked";
 
 /** Why a node would run, one line, with the whole difference behind it. */
 export interface Cause {
@@ -112,6 +115,14 @@ export function planNode(
     const causes = action.missing.map((path): Cause => ({
       code: "input.missing",
       summary: `"${path}" is not there`,
+      lines: [],
+    }));
+    return done({ state: "invalidated", key: undefined, causes });
+  }
+  if (action.unlocked.length > 0) {
+    const causes = action.unlocked.map((fact): Cause => ({
+      code: "not-locked",
+      summary: factText(fact),
       lines: [],
     }));
     return done({ state: "invalidated", key: undefined, causes });
@@ -273,6 +284,13 @@ export function readText(store: Store, digest: Digest): string | undefined {
 
 function causeOf(change: Change): Cause {
   return { code: change.code, summary: change.summary, lines: change.lines };
+}
+
+/** Whether a node cannot run before `kmips update` locks what it fetches. */
+export function isNotLocked(decision: Decision): boolean {
+  return (
+    decision.state === "invalidated" && decision.causes.some(({ code }) => code === "not-locked")
+  );
 }
 
 /** The selected addresses and everything they depend on. */

@@ -2,7 +2,7 @@
  * A plan as text: one line per node that would run, root causes first with their followers below.
  */
 import type { Address, NodeKind } from "../model/node.js";
-import type { Cause, Plan, PlannedNode } from "../plan/plan.js";
+import { isNotLocked, type Cause, type Plan, type PlannedNode } from "../plan/plan.js";
 import { formatMs } from "./duration.js";
 import { printable, type Paint } from "./paint.js";
 
@@ -11,6 +11,8 @@ export interface PlanCounts {
   readonly cached: number;
   readonly toRun: number;
   readonly waiting: number;
+  /** Sources that must be locked before they, and what waits for them, can run. */
+  readonly notLocked: number;
   readonly nativeMs: number;
   readonly emulatedMs: number;
   /** Emulated ms by kind of node. */
@@ -26,6 +28,7 @@ export function countPlan(plan: Plan): PlanCounts {
     cached: 0,
     toRun: 0,
     waiting: 0,
+    notLocked: 0,
     nativeMs: 0,
     emulatedMs: 0,
     unknown: 0,
@@ -36,7 +39,8 @@ export function countPlan(plan: Plan): PlanCounts {
     counts.total++;
     if (decision.state === "cached") counts.cached++;
     else {
-      if (decision.state === "invalidated") counts.toRun++;
+      if (isNotLocked(decision)) counts.notLocked++;
+      else if (decision.state === "invalidated") counts.toRun++;
       else counts.waiting++;
       counts.nativeMs += expectedMs?.native ?? 0;
       const emulated = expectedMs?.emulated ?? 0;
@@ -93,6 +97,10 @@ function planLine(planned: PlannedNode, paint: Paint, all: boolean): string | un
         ? `${paint.green("cached ")}  ${address}  ${paint.dim(decision.key.slice(0, 19))}`
         : undefined;
     case "invalidated":
+      if (isNotLocked(decision)) {
+        const open = decision.causes.map(({ summary }) => printable(summary)).join("; ");
+        return `${paint.red("not locked here")}  ${paint.bold(address)}  ${open}; kmips update '${address}' locks it where that can be had`;
+      }
       return `${paint.yellow("cause  ")}  ${paint.bold(address)}  ${causeText(decision.causes)}  ${costText(planned, paint)}`.trimEnd();
     case "waits": {
       const own = decision.causes.length > 0 ? `${causeText(decision.causes)}; ` : "";
@@ -127,7 +135,7 @@ function nameFew(addresses: readonly Address[]): string {
 
 export function planSummary(counts: PlanCounts): string {
   const parts = [
-    `${counts.total} nodes: ${counts.cached} cached, ${counts.toRun} to run, ${counts.waiting} waiting on them`,
+    `${counts.total} nodes: ${counts.cached} cached, ${counts.toRun} to run, ${counts.waiting} waiting on them${counts.notLocked > 0 ? `, ${counts.notLocked} not locked here` : ""}`,
   ];
   if (counts.nativeMs + counts.emulatedMs > 0) {
     const kinds = Object.entries(counts.emulatedByKind)
@@ -153,6 +161,7 @@ export function planAsData(plan: Plan, unknown: readonly Address[] = []): unknow
         address: node.address,
         kind: node.definition.kind,
         state: decision.state,
+        notLocked: isNotLocked(decision) || undefined,
         key: "key" in decision ? decision.key : undefined,
         causes: "causes" in decision ? decision.causes : undefined,
         waitsFor: "on" in decision ? decision.on : undefined,

@@ -93,6 +93,17 @@ export function renderWhy(answer: WhyAnswer, paint: Paint): string {
       : `${name} is cached: no input changed since its last build\n`;
   }
   const [first] = answer.roots;
+  const open = answer.roots.filter(({ causes }) =>
+    causes.some(({ code }) => code === "not-locked"),
+  );
+  if (open.length > 0) {
+    return `${name} cannot be built before a source is locked\n${open
+      .map(
+        ({ address, causes }) =>
+          `${paint.red("not locked here")}  ${paint.bold(printable(address))}  ${causes.map(({ summary }) => printable(summary)).join("; ")}\n  run kmips update '${printable(address)}' on a network that has it\n`,
+      )
+      .join("")}`;
+  }
   const own = first?.address === answer.address && answer.roots.length === 1;
   const headline = own
     ? `${name} would run: ${causeText(first.causes)}`

@@ -58,6 +58,21 @@ const CASES: readonly Case[] = [
     help: /version = /,
   },
   {
+    code: "KM0203",
+    name: "a repository without a commit",
+    recipe: source('git = "https://example.org/x"'),
+    at: "git",
+    message: /source\.s has no "commit" or "tag"/,
+    help: /kmips update locks/,
+  },
+  {
+    code: "KM0227",
+    name: "a tag that git would refuse",
+    recipe: source('git = "https://example.org/x", tag = "a..b"'),
+    at: '"a..b"',
+    message: /not the name of a git tag/,
+  },
+  {
     code: "KM0204",
     name: "two origins",
     recipe: source('go_module = "example.org/s", version = v1.0.0, directory = "."'),

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../cache/index.js";
-import { runSource } from "../../src/execute/actions/source.js";
+import { runSource, valueNow } from "../../src/execute/actions/source.js";
 import type { ActionContext } from "../../src/execute/context.js";
 import type { SourceOrigin } from "../../src/model/node.js";
 import { openRig, type Rig } from "./rig.js";
@@ -283,6 +283,37 @@ describe("git", () => {
     await expect(entriesOf({ type: "git", url: repository, commit })).rejects.toMatchObject({
       reason: { type: "checksum", expected: commit },
     });
+  });
+
+  it("brings the commit that the lock has for a tag, and refuses a moved one", async () => {
+    const run = (...args: string[]) => execFileSync("git", ["-C", repository, ...args]);
+    run("tag", "v1.0.0", first);
+    const origin = { type: "git", url: repository, tag: "v1.0.0", place: "repository" } as const;
+    const lockOf = (commit: string) => ({
+      lockedSum: () => undefined,
+      locked: (kind: string, name: string) =>
+        `${kind} ${name}` === "git repository v1.0.0" ? commit : undefined,
+    });
+    await expect(entriesOf(origin)).rejects.toMatchObject({
+      reason: { type: "missing-input", what: "kmips.lock" },
+      help: expect.stringMatching(/kmips update 'source\.x'/) as string,
+    });
+    expect(await entriesOf(origin, { lock: lockOf(first) })).toContain("a.txt 644");
+    const other = "0123456789".repeat(4);
+    await expect(entriesOf(origin, { lock: lockOf(other) })).rejects.toMatchObject({
+      reason: { type: "checksum", expected: other, actual: first },
+      help: expect.stringMatching(/moved/) as string,
+    });
+    expect(await valueNow(origin, rig.context("source.x"))).toBe(first);
+    await expect(
+      valueNow({ ...origin, tag: "v1.0.1" }, rig.context("source.x")),
+    ).rejects.toMatchObject({
+      reason: { type: "network" },
+      help: "did you mean v1.0.0?",
+    });
+    await expect(
+      valueNow({ ...origin, url: "https://127.0.0.1:9/x" }, rig.context("x", { offline: true })),
+    ).rejects.toMatchObject({ reason: { type: "network" } });
   });
 
   it("cannot be made to run a program by its URL", async () => {

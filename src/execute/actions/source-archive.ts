@@ -16,6 +16,7 @@ import { invariant } from "../../model/invariant.js";
 import type { SourceOrigin } from "../../model/node.js";
 import type { ActionContext } from "../context.js";
 import { httpGet } from "../http-get.js";
+import { lockedValue } from "../locked-value.js";
 import { missingInTree, treeOf } from "../trees.js";
 import { unpackTar } from "../unpack.js";
 
@@ -24,7 +25,8 @@ export async function fetchArchive(
   origin: Extract<SourceOrigin, { type: "archive" }>,
   ctx: ActionContext,
 ): Promise<{ readonly tree: StoredBlob; readonly fetched: readonly VaultItem[] }> {
-  const { location, digest, strip } = origin;
+  const { location, strip } = origin;
+  const digest = origin.digest ?? lockedValue(origin, ctx);
   invariant(isDigest(digest), `Not a digest: ${digest}`);
   // An archive that was fetched once is found by its digest, wherever it came from.
   if (!ctx.store.has(digest) || ctx.store.check(digest) !== undefined) {
@@ -37,6 +39,18 @@ export async function fetchArchive(
     tree: await unpackTar(ctx, copy, strip, location),
     fetched: [{ kind: "archive", name: location, digest, size: statSync(copy).size }],
   };
+}
+
+/** The digest of what stands at an archive's location now; the bytes are kept. @throws NodeFailure */
+export async function digestArchive(location: string, ctx: ActionContext): Promise<Digest> {
+  const blob = ctx.store.createBlob();
+  try {
+    for await (const chunk of await openArchive(location, ctx)) blob.write(chunk as Buffer);
+    return blob.commit().digest;
+  } catch (error) {
+    blob.abort();
+    throw fetchFailure(error, location, ctx);
+  }
 }
 
 /** The tree of an archive that is a file of another tree. @throws NodeFailure */
@@ -97,14 +111,18 @@ async function storeVerified(
     if (error instanceof DigestMismatchError) {
       throw new NodeFailure(
         { type: "checksum", what: location, expected, actual: error.actual },
-        "Compare with the digest the publisher names; then correct the recipe's digest",
+        "Compare with the digest that the publisher names; then correct the recipe's digest, or run kmips update",
       );
     }
-    if (ctx.signal.aborted) throw new NodeFailure({ type: "interrupted" });
-    const code = (error as NodeJS.ErrnoException).code;
-    if (/^https?:/.test(location) && code !== "KMIPS_STORAGE") {
-      throw new NodeFailure({ type: "network", what: location, excerpt: (error as Error).message });
-    }
-    throw error;
+    throw fetchFailure(error, location, ctx);
   }
+}
+
+/** What broke off a download, as a failure of the node. */
+function fetchFailure(error: unknown, location: string, ctx: ActionContext): unknown {
+  if (error instanceof NodeFailure) return error;
+  if (ctx.signal.aborted) return new NodeFailure({ type: "interrupted" });
+  const { code } = error as NodeJS.ErrnoException;
+  if (!/^https?:/.test(location) || code === "KMIPS_STORAGE") return error;
+  return new NodeFailure({ type: "network", what: location, excerpt: (error as Error).message });
 }

@@ -6,14 +6,16 @@
  */
 import type { StoredBlob, VaultItem } from "../../../cache/index.js";
 import type { SourceDefinition, SourceOrigin } from "../../model/node.js";
-import { assertNever } from "../../model/invariant.js";
+import { assertNever, InternalError, invariant } from "../../model/invariant.js";
+import { wantedFact } from "../../model/facts.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
 import { downloadModule } from "../go-client.js";
+import { lockedValue } from "../locked-value.js";
 import { treeBlobOf, treeOutcome } from "../trees.js";
-import { fetchArchive, unpackMember } from "./source-archive.js";
+import { digestArchive, fetchArchive, unpackMember } from "./source-archive.js";
 import { deriveTree } from "./source-derived.js";
-import { fetchCommit } from "./source-git.js";
+import { fetchCommit, resolveTag } from "./source-git.js";
 import { snapshotFiles } from "./source-local.js";
 
 /** Output: `tree`. @throws NodeFailure */
@@ -26,13 +28,32 @@ export async function runSource(
   return { ...treeOutcome(tree, started), ...(fetched === undefined ? {} : { fetched }) };
 }
 
+/**
+ * What a source that its recipe does not pin is now: the commit of a tag, the digest of an archive,
+ * the `h1:` hash of a module that go's own checks passed. @throws NodeFailure
+ */
+export async function valueNow(origin: SourceOrigin, ctx: ActionContext): Promise<string> {
+  switch (origin.type) {
+    case "git":
+      invariant(origin.commit === undefined, `"${ctx.address}" is pinned by its recipe`);
+      return resolveTag(origin.url, origin.tag, ctx);
+    case "archive":
+      return digestArchive(origin.location, ctx);
+    case "go-module":
+      return (await downloadModule(ctx, origin.path, origin.version, undefined)).sum;
+    default:
+      throw new InternalError(`"${ctx.address}" has nothing to lock`);
+  }
+}
+
 async function fetchTree(
   origin: SourceOrigin,
   ctx: ActionContext,
 ): Promise<{ readonly tree: StoredBlob; readonly fetched?: readonly VaultItem[] }> {
   switch (origin.type) {
     case "go-module": {
-      const module = await downloadModule(ctx, origin.path, origin.version, origin.sum);
+      const sum = wantedFact(origin) === undefined ? origin.sum : lockedValue(origin, ctx);
+      const module = await downloadModule(ctx, origin.path, origin.version, sum);
       return { tree: ctx.store.captureTree(module.directory) };
     }
     case "git":
