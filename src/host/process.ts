@@ -115,7 +115,8 @@ export class ChildProcessRunner implements ProcessRunner {
       const end = (): void => {
         if (hardKill !== undefined) return;
         signalGroup(child, "SIGTERM");
-        hardKill = setTimeout(() => signalGroup(child, "SIGKILL"), GRACE_MS);
+        const graceMs = request.graceMs ?? GRACE_MS;
+        hardKill = setTimeout(() => signalGroup(child, "SIGKILL"), graceMs);
       };
       const timer =
         request.timeoutMs === undefined

@@ -24,6 +24,8 @@ export interface ProcessRequest {
   readonly onOutput?: (chunk: Buffer, stream: "stdout" | "stderr") => void;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** How long it may take to end by itself after SIGTERM; default 5 s. */
+  readonly graceMs?: number;
 }
 
 export interface ProcessResult {

@@ -10,6 +10,8 @@ import { focusOf } from "./spec-list.js";
 
 /** Specs take up to two minutes under an emulator; one that takes this long hangs. */
 const SPEC_TIMEOUT_MS = 1_800_000;
+/** ginkgo removes the spec's namespace, and then writes the results of those before it. */
+const GRACE_MS = 60_000;
 /** Holds the two lines that a spec begins with, wherever a chunk of output ends. */
 const HELD_CHARACTERS = 2_000;
 
@@ -57,6 +59,7 @@ export async function runBatch(
       env: options.env,
       timeoutMs,
       signal: options.signal,
+      graceMs: GRACE_MS,
       onOutput: (chunk) => {
         writeSync(log, chunk);
         watch(chunk.toString());
