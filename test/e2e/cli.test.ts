@@ -380,7 +380,7 @@ describe("completion", () => {
       return text.trim().split("\n");
     };
     expect(await complete("bu")).toEqual(["build", "bundle"]);
-    expect(await complete("build", "--expect")).toEqual(["--expect-cached"]);
+    expect(await complete("build", "--expect")).toEqual(["--expect-cached", "--expect-recorded"]);
     expect(await complete("why", "image.t")).toEqual(
       expect.arrayContaining(["image.two", "image.three"]),
     );
@@ -392,7 +392,11 @@ describe("a project elsewhere", () => {
     const other = new World({
       "project.kmips": `kmips 1
 import "kmips:kubernetes/pause.kmips"
-project { name = "mine", targets = [mips64le] }
+project {
+  name    = "mine"
+  targets = [mips64le]
+  options { kubernetes = v1.16.2 }
+}
 image mine { from = image.pause, files { "/motd" -> text("mine\\n") } }
 `,
     });

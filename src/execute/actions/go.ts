@@ -39,7 +39,8 @@ export async function runGo(node: GoComponent, ctx: ActionContext): Promise<Acti
         `-p=${String(ctx.jobs)}`,
         `-ldflags=${joinLdflags([...node.ldflags, "-buildid="])}`,
         `-o=${goPaths(ctx).out}/${program}`,
-        "--",
+        // go test takes what follows "--" for arguments of the program.
+        ...(command[0] === "test" ? [] : ["--"]),
         packagePath,
       ],
       { what },
