@@ -11,7 +11,7 @@ import type { ProcessResult } from "../model/ports.js";
 import type { ActionContext } from "./context.js";
 import { excerpt } from "./excerpt.js";
 import { sandboxArgv, type SandboxSpec, type SandboxTools } from "./sandbox.js";
-import { asNodeFailure } from "./tool-failure.js";
+import { asNodeFailure, saysDiskFull } from "./tool-failure.js";
 
 /** No build step of the known components takes longer; a hang must end some day. */
 const STEP_TIMEOUT_MS = 4 * 60 * 60 * 1000;
@@ -135,7 +135,7 @@ async function guarded(
     });
   }
   const said = `${result.stdout}\n${result.stderr}`;
-  if (result.code !== 0 && /No space left on device|Disk quota exceeded/.test(said)) {
+  if (result.code !== 0 && saysDiskFull(said)) {
     throw resourceFailure("ENOSPC", ctx.store.root, options.what);
   }
   if (

@@ -33,7 +33,7 @@ export function renderPortTable(
   const closing =
     run === undefined
       ? "No full build is recorded."
-      : `Last full build of \`${run.group}\`: ${run.date}, ${run.text}; digest over all images \`${run.images}\`.`;
+      : `Last recorded build of \`${run.group}\`: ${run.date}, ${run.text}; digest over all images \`${run.images}\`.`;
   return `${lines.join("\n")}\n\n${closing}\n`;
 }
 

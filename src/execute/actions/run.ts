@@ -26,6 +26,7 @@ import { crashSignal } from "../driver/crash.js";
 import { withEmulatorRetry } from "../emulator-retry.js";
 import { excerpt } from "../excerpt.js";
 import { exitText, runClient } from "../run-tool.js";
+import { saysDiskFull } from "../tool-failure.js";
 
 /** How much of what a step printed a failure is judged by. */
 const KEPT_OUTPUT_BYTES = 64 * 1024;
@@ -142,7 +143,7 @@ function stepFailure(
 ): NodeFailure {
   const { stepError, stepExit, otherText } = progress;
   const said = `${output}\n${otherText}`;
-  if (client.isPrivate && /no space left on device/i.test(said))
+  if (client.isPrivate && saysDiskFull(said))
     return resourceFailure("ENOSPC", ctx.store.root, `run step ${ctx.address}`);
   if (stepError === undefined) {
     return builderFailure(client, `failed: ${exitText(result)}`, otherText);
