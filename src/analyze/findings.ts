@@ -4,7 +4,7 @@
  * Decides which are shown: one for a code and place however many cells or expansions meet it, and a
  * bounded number for a file. It knows nothing about what is wrong.
  */
-import type { Diagnostic, Location, SourceFile } from "../../grammar/index.js";
+import type { Diagnostic, Location, Severity, SourceFile } from "../../grammar/index.js";
 import type { AnalysisCode } from "./codes.js";
 
 /** Shown diagnostics of one file; a recipe with more faults is better read in parts. */
@@ -21,9 +21,24 @@ export class Findings {
 
   /** Adds a fault of the recipe unless the same one was found at the same place. */
   error(code: AnalysisCode, at: Location, message: string, details: Details = {}): void {
+    this.#found("error", code, at, message, details);
+  }
+
+  /** The same for what is a fault only to who builds that node. */
+  warning(code: AnalysisCode, at: Location, message: string, details: Details = {}): void {
+    this.#found("warning", code, at, message, details);
+  }
+
+  #found(
+    severity: Severity,
+    code: AnalysisCode,
+    at: Location,
+    message: string,
+    details: Details,
+  ): void {
     this.add({
       code,
-      severity: "error",
+      severity,
       message,
       at,
       ...(details.notes !== undefined && details.notes.length > 0 && { notes: details.notes }),

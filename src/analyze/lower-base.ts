@@ -74,6 +74,7 @@ function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): NamedFacts | u
   const names = checkedNames(
     include.flatMap((item) => (item.type === "str" ? [item] : [])),
     index,
+    cell.address,
     lowering,
   );
   if (

@@ -121,7 +121,7 @@ export function emitInstall(
   const { emitter } = lowering;
   const index = indexUnder(step.base, owner, step.at, lowering);
   if (index === undefined) return undefined;
-  const names = checkedNames(step.packages, index, lowering);
+  const names = checkedNames(step.packages, index, owner.address, lowering);
   if (names === undefined) return undefined;
   const doc = owner.instruction?.text;
   const packages = freeAddress(stepAddress(owner, "packages"), lowering);
@@ -202,13 +202,18 @@ export function freeAddress(address: Address, { emitter }: Lowering): Address {
   return `${address}:${number}`;
 }
 
-/** The requests' texts, each once; undefined when one is no name or names no package of the index. */
+/**
+ * The requests' texts, each once; undefined when one is no name or names no package of the index. In an
+ * optional cell the latter is a warning, for other cells can be built without it; apt refuses it.
+ */
 export function checkedNames(
   requests: readonly PackageRequest[],
   index: Address,
+  owner: Address,
   lowering: Lowering,
 ): readonly string[] | undefined {
   const { findings } = lowering.session;
+  const isOptional = [...lowering.sets.values()].some(({ optional }) => optional.has(owner));
   const known = lowering.known?.packageNames(index);
   if (known === undefined) lowering.unknown.add(index);
   let failed = false;
@@ -227,8 +232,12 @@ export function checkedNames(
     if (known === undefined) continue;
     const fault = faultOf(name, version, known, where(index, lowering));
     if (fault === undefined) continue;
-    findings.error("KM0350", at, fault.message, { help: fault.help, notes });
-    failed = true;
+    const details = { help: fault.help, notes };
+    if (isOptional) findings.warning("KM0350", at, fault.message, details);
+    else {
+      findings.error("KM0350", at, fault.message, details);
+      failed = true;
+    }
   }
   return failed ? undefined : [...new Set(requests.map(({ text }) => text))];
 }

@@ -165,6 +165,22 @@ image top { from = image.low, run "x" { cmd = ["/bin/true"] }, user "own" { uid 
     expect(definitionOf(nodes, "image.top", "image").users).toEqual([]);
   });
 
+  it("may ask for what the archive lacks in a cell that only its name selects", () => {
+    const { graph, diagnostics } = analyzeProject(
+      `${BASE}image i {
+  matrix { variant = ["near", "upstream"], optional = [{ variant = "upstream" }] }
+  name = matrix.variant
+  from    = base.debian
+  install = [if matrix.variant == "near" then "curl" else "gone"]
+}`,
+      {},
+      knownPackages({ curl: "1" }),
+    );
+    expect(diagnostics).toMatchObject([{ code: "KM0350", severity: "warning" }]);
+    const { names } = definitionOf(graph!.nodes, "image.i[upstream]/packages", "packages");
+    expect(names).toEqual(["gone"]);
+  });
+
   it("runs in what its own files make", () => {
     const nodes = nodesOf('image i { files { "/x" -> text("") } run "x" { cmd = ["/x"] } }');
     expect(definitionOf(nodes, "image.i/files", "image").base).toBeUndefined();
