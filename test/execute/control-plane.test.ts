@@ -20,6 +20,7 @@ import {
 } from "../../src/host/index.js";
 import type { NodeFailure } from "../../src/model/failure.js";
 import { platformOf, type Platform } from "../../src/model/platform.js";
+import type { ProcessRequest, ProcessResult } from "../../src/model/ports.js";
 
 let layout: ControlPlaneLayout;
 beforeEach(() => {
@@ -110,6 +111,62 @@ describe("makeCertificates()", () => {
     expect(read("ca").serialNumber).not.toBe(serialNumber);
     expect(read("admin").verify(read("ca").publicKey)).toBe(true);
     expect(readFileSync(join(layout.certificates, "sa.key"))).toEqual(account);
+  });
+});
+
+describe("makeCertificates(), cut", () => {
+  /** Ends as openssl does by SIGTERM at its call number `at`, having opened its output. */
+  class Cut extends ChildProcessRunner {
+    #calls = 0;
+    constructor(readonly at: number) {
+      super();
+    }
+    override run(request: ProcessRequest): Promise<ProcessResult> {
+      if (++this.#calls !== this.at) return super.run(request);
+      const out = request.argv[request.argv.indexOf("-out") + 1]!;
+      writeFileSync(out, "");
+      const [stdout, stderr] = ["", ""];
+      const killedBy = "SIGTERM" as const;
+      return Promise.resolve({
+        ...{ code: undefined, killedBy, timedOut: false, stdout, stderr, elapsedMs: 1 },
+      });
+    }
+  }
+  const make = (processes = new ChildProcessRunner()): Promise<void> =>
+    makeCertificates(layout.certificates, {
+      openssl: tools.require("openssl"),
+      processes,
+      signal: new AbortController().signal,
+    });
+
+  // A new CA stood beside certificates of the old one, and nothing talked to anything again.
+  it("is done again as a whole when it was made anew only in part", async () => {
+    await make();
+    rmSync(layout.certificate("ca").crt);
+    await expect(make(new Cut(2))).rejects.toMatchObject({ reason: { exit: "SIGTERM" } });
+    await make();
+    const read = (name: string): X509Certificate =>
+      new X509Certificate(readFileSync(layout.certificate(name).crt));
+    for (const name of ["apiserver", "scheduler"])
+      expect(read(name).verify(read("ca").publicKey), name).toBe(true);
+  });
+
+  // An empty sa.key stayed, and openssl could not read it at any later start.
+  it.each([13, 14])("leaves no half of the key of service accounts (call %i)", async (at) => {
+    await expect(make(new Cut(at))).rejects.toMatchObject({ reason: { exit: "SIGTERM" } });
+    await make();
+    for (const file of ["sa.key", "sa.pub"])
+      expect(readFileSync(join(layout.certificates, file), "utf8")).toContain("-----END");
+  });
+
+  it("makes again what cannot be read, and what lost its key", async () => {
+    await make();
+    writeFileSync(layout.certificate("admin").crt, "-----BEGIN CERTIFICATE-----\n");
+    await make();
+    rmSync(layout.certificate("etcd/peer").key);
+    await make();
+    expect(existsSync(layout.certificate("etcd/peer").key)).toBe(true);
+    expect(readFileSync(layout.certificate("admin").crt, "utf8")).toContain("-----END");
   });
 });
 
