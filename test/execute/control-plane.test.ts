@@ -117,12 +117,13 @@ describe("makeCertificates()", () => {
 describe("makeCertificates(), cut", () => {
   /** Ends as openssl does by SIGTERM at its call number `at`, having opened its output. */
   class Cut extends ChildProcessRunner {
-    #calls = 0;
-    constructor(readonly at: number) {
+    #left: number;
+    constructor(at: number) {
       super();
+      this.#left = at;
     }
     override run(request: ProcessRequest): Promise<ProcessResult> {
-      if (++this.#calls !== this.at) return super.run(request);
+      if (--this.#left !== 0) return super.run(request);
       const out = request.argv[request.argv.indexOf("-out") + 1]!;
       writeFileSync(out, "");
       const [stdout, stderr] = ["", ""];
