@@ -77,6 +77,14 @@ describe("parseJunit()", () => {
   });
 });
 
+describe("parseJunit() of odd texts", () => {
+  it("puts U+FFFD for a character that there is not", () => {
+    const text = sample("both.xml").replace("should fail", "should &#xFFFFFFFF; &#9; fail");
+    const names = parseJunit(text)?.cases.map(({ name }) => name);
+    expect(names).toContain("[sig-x] Watchers should \ufffd \t fail [Conformance]");
+  });
+});
+
 describe("composeJunit()", () => {
   it("counts what ran and keeps failures word for word", () => {
     const cases = [PASSED, FAILED].map((name, at) => {

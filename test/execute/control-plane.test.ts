@@ -1,10 +1,20 @@
 import { X509Certificate } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { env, execPath } from "node:process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { deleteTestNamespaces } from "../../src/execute/control-plane/api-client.js";
 import { makeCertificates } from "../../src/execute/control-plane/certificates.js";
 import { controlPlane, flagArguments } from "../../src/execute/control-plane/components.js";
 import { kubeconfigText } from "../../src/execute/control-plane/kubeconfig.js";
@@ -189,6 +199,59 @@ describe("kubeconfigText()", () => {
         user: { "client-certificate-data": "Y2VydGlmaWNhdGU=", "client-key-data": "a2V5" },
       },
     ]);
+  });
+});
+
+describe("deleteTestNamespaces()", () => {
+  let asked: string[];
+  let server: HttpServer;
+  let answer: (path: string) => { status: number; body: string };
+  beforeEach(async () => {
+    asked = [];
+    server = createHttpServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      const { status, body } = answer(request.url!);
+      response.writeHead(status).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    for (const name of ["ca", "admin"]) {
+      const { crt, key } = layout.certificate(name);
+      mkdirSync(layout.certificates, { recursive: true });
+      for (const path of [crt, key]) writeFileSync(path, "");
+    }
+  });
+  afterEach(() => new Promise((resolve) => server.close(resolve)));
+  const run = (): Promise<void> =>
+    deleteTestNamespaces(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, layout);
+
+  it("asks for the end of each, whatever is said to that", async () => {
+    const items = ["a-1", "b-2"].map((name) => ({ metadata: { name } }));
+    answer = (path) =>
+      path.includes("?")
+        ? { status: 200, body: JSON.stringify({ items }) }
+        : { status: 409, body: "" };
+    await run();
+    expect(asked).toEqual([
+      "GET /api/v1/namespaces?labelSelector=e2e-framework",
+      "DELETE /api/v1/namespaces/a-1",
+      "DELETE /api/v1/namespaces/b-2",
+    ]);
+  });
+
+  // A refusal was taken for an empty list, and an answer that is no JSON for a bug of kmips.
+  it.each([
+    [403, '{"kind":"Status"}', "answer 403"],
+    [200, "<html>", "cannot list the namespaces"],
+    [200, "{}", "cannot list the namespaces"],
+  ])("says that the apiserver failed on %i %s", async (status, body, why) => {
+    answer = () => ({ status, body });
+    await expect(run()).rejects.toMatchObject({
+      reason: {
+        type: "component",
+        component: "kube-apiserver",
+        why: expect.stringContaining(why) as string,
+      },
+    });
   });
 });
 
