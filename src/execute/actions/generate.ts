@@ -8,6 +8,7 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import type { Output } from "../../../cache/index.js";
+import { readGoMod } from "../../golang/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { GenerateDefinition, MarkedPackages } from "../../model/node.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
@@ -190,7 +191,7 @@ function expand(
 /** The path that the source's packages are imported by. */
 function moduleLine(node: GenerateDefinition, ctx: ActionContext): string {
   const text = ctx.store.readBytes(dependencyOutput(ctx, node.modules, "go.mod")).toString("utf8");
-  return /^module\s+"?([^\s"]+)/m.exec(text)?.[1] ?? "main";
+  return readGoMod(text).module || "main";
 }
 
 /** Paths, relative to the directory, of all that is no directory. */
