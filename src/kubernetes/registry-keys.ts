@@ -1,14 +1,8 @@
 /** The registries that the end-to-end tests take images from, and the keys that move each. */
+import type { RegistryKey } from "../model/kubernetes-release.js";
 import { readGoFile, type GoFile } from "./go-file.js";
 import { afterBracket, isSymbol, splitAt } from "./go-tokens.js";
 import { MANIFEST_PATH } from "./image-manifest.js";
-
-export interface RegistryKey {
-  /** `e2eRegistry`, as the file for KUBE_TEST_REPO_LIST has it. */
-  readonly key: string;
-  /** `gcr.io/kubernetes-e2e-test-images`. */
-  readonly registry: string;
-}
 
 /** The keys of a release's `manifest.go`, in its order: the fields of RegistryList with a YAML tag. */
 export function readRegistryKeys(manifest: string): readonly RegistryKey[] {
