@@ -262,6 +262,16 @@ describe("readState()", () => {
     expect(readState(layout)?.port).toBe(6443);
     writeState(layout, { ...emptyState("", 1, {}), format: 2 as 1 });
     expect(readState(layout)).toBeUndefined();
+    const program = { pid: 2, started: "boot:1", name: "etcd", log: "/log" };
+    for (const odd of [null, 1, {}, { ...program, pid: 1 }, { ...program, pid: "2" }]) {
+      const text = JSON.stringify({ ...emptyState("", 1, {}), programs: [program, odd] });
+      writeFileSync(layout.state, text);
+      expect(readState(layout), text).toBeUndefined();
+    }
+    for (const text of ["", "null", "{", '{"format":1,"programs":[]}']) {
+      writeFileSync(layout.state, text);
+      expect(readState(layout), text).toBeUndefined();
+    }
   });
 });
 

@@ -41,12 +41,22 @@ export function readState(layout: ControlPlaneLayout): ControlPlaneState | undef
   if (text === undefined) return undefined;
   try {
     const state = JSON.parse(text) as Partial<ControlPlaneState>;
-    return state.format === FORMAT && Array.isArray(state.programs)
-      ? (state as ControlPlaneState)
-      : undefined;
+    const isOurs =
+      state.format === FORMAT &&
+      Number.isSafeInteger(state.port) &&
+      Array.isArray(state.programs) &&
+      state.programs.every(isProgram);
+    return isOurs ? (state as ControlPlaneState) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether it may be looked for and ended: a signal to the group of 1 or less goes to all processes. */
+function isProgram(value: unknown): boolean {
+  const { pid = 0, started, name, log } = value as Partial<RunningProgram>;
+  const texts: unknown[] = [started, name, log];
+  return Number.isSafeInteger(pid) && pid > 1 && texts.every((text) => typeof text === "string");
 }
 
 /** Replaces the state in one step. */
