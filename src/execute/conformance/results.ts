@@ -24,6 +24,7 @@ interface StoredResult extends JudgedSpec {
 /** The suite that the specs are of. */
 type Suite = NonNullable<Judgment["suite"]>;
 
+/** The results below one directory. A kmips that writes them has the directory's lock. */
 export class ConformanceResults {
   /** Where processes of e2e.test have their files. */
   readonly running: string;

@@ -29,7 +29,11 @@ export interface BatchOptions {
   readonly onBegin: (name: string) => void;
 }
 
-/** Runs the specs in `directory`, which is made anew. */
+/**
+ * Runs the specs in `directory`, which is made anew, and judges what e2e.test left there. A spec that
+ * is cut, by `signal` or because it took too long, has no result.
+ * @throws ToolMissingError, SpawnError when it cannot be started
+ */
 export async function runBatch(
   names: readonly string[],
   directory: string,

@@ -64,6 +64,7 @@ export function writeState(layout: ControlPlaneLayout, state: ControlPlaneState)
   replaceText(layout.state, `${JSON.stringify(state, undefined, 2)}\n`, 0o600);
 }
 
+/** Forgets what ran; no state is not an error. */
 export function removeState(layout: ControlPlaneLayout): void {
   rmSync(layout.state, { force: true });
 }
