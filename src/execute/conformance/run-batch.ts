@@ -30,8 +30,8 @@ export interface BatchOptions {
 }
 
 /**
- * Runs the specs in `directory`, which is made anew, and judges what e2e.test left there. A spec that
- * is cut, by `signal` or because it took too long, has no result.
+ * Runs the specs in `directory`, which is made anew, and judges what e2e.test left there. What `signal`
+ * cuts has no result.
  * @throws ToolMissingError, SpawnError when it cannot be started
  */
 export async function runBatch(

@@ -99,11 +99,13 @@ export async function deleteTestNamespaces(
   try {
     const { status, body } = await ask(`${url}?labelSelector=e2e-framework`, identity);
     if (status !== 200) throw new Error(`answer ${status} to ${url}`);
+    // Go writes an empty list as null where nobody made it a list.
     const { items } = JSON.parse(body) as {
-      items: readonly { readonly metadata: { readonly name: string } }[];
+      items?: readonly { readonly metadata: { readonly name: string } }[] | null;
     };
     // One that ends already is refused, which is as well.
-    for (const { metadata } of items) await ask(`${url}/${metadata.name}`, identity, "DELETE");
+    for (const { metadata } of items ?? [])
+      await ask(`${url}/${metadata.name}`, identity, "DELETE");
   } catch (error) {
     const why = `cannot list the namespaces of earlier specs: ${(error as Error).message}`;
     throw componentFailure("kube-apiserver", layout.log("kube-apiserver"), why);
