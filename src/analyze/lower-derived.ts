@@ -15,6 +15,7 @@ import {
 } from "../model/node.js";
 import type { BodyReader } from "./body.js";
 import { derivedAddresses, Needs } from "./emit.js";
+import { Slugs } from "./labels.js";
 import { isPackage, lowerTools, type Tools } from "./lower-build.js";
 import { lowerGomod } from "./lower-gomod.js";
 import { emitPatched, lowerPatches, type PatchedSource } from "./lower-patches.js";
@@ -118,9 +119,10 @@ function readGenerators(reader: BodyReader): readonly Generator[] | undefined {
   const { findings } = reader.session;
   const places = new Map<string, Location>();
   let failed = false;
+  const slugs = new Slugs(reader.session);
   const generators: Generator[] = [];
   for (const block of reader.blocks("generate")) {
-    const generator = readGenerator(reader.inside(block), block);
+    const generator = readGenerator(reader.inside(block), block, slugs);
     if (generator === undefined) {
       failed = true;
       continue;
@@ -141,9 +143,13 @@ function readGenerators(reader: BodyReader): readonly Generator[] | undefined {
   return failed ? undefined : generators;
 }
 
-function readGenerator(fields: BodyReader, block: MergedBlock): Generator | undefined {
+function readGenerator(
+  fields: BodyReader,
+  block: MergedBlock,
+  slugs: Slugs,
+): Generator | undefined {
   const { findings } = fields.session;
-  const { label } = block;
+  const name = slugs.take(block);
   const program = fields.value("package");
   let failed = false;
   if (program?.type === "str" && !isPackage(program.text, program.at, fields.session))
@@ -178,12 +184,12 @@ function readGenerator(fields: BodyReader, block: MergedBlock): Generator | unde
     failed = true;
   }
   const outputs = readOutputs(fields);
-  if (label === undefined || program?.type !== "str" || outputs === undefined) return undefined;
+  if (name === undefined || program?.type !== "str" || outputs === undefined) return undefined;
   if (failed || fields.failed) return undefined;
   const packages: MarkedPackages | undefined = marker === undefined ? undefined : { of, marker };
   return {
-    name: label.text,
-    at: { file: block.frame.unit.file, span: label.span },
+    name,
+    at: block.at,
     package: program.text,
     args,
     ...(packages !== undefined && { packages }),
@@ -198,8 +204,8 @@ function readOutputs(fields: BodyReader): readonly string[] | undefined {
   for (const item of fields.items("outputs")) {
     if (item.type !== "str") continue;
     const { text } = item;
-    if (text !== "" && text !== "." && !/(^|\/)(\.{0,2})(\/|$)/.test(text) && isTreePath(text))
-      outputs.push(text);
+    const isNormal = text.split("/").every((part) => !["", ".", ".."].includes(part));
+    if (isNormal && isTreePath(text)) outputs.push(text);
     else {
       findings.error("KM0331", item.at, `Output "${text}" is not a file inside the source`, {
         help: "write its path relative to the source, without ..",

@@ -8,6 +8,7 @@ import type { Address, ImageDefinition, InstallDefinition } from "../model/node.
 import type { Platform } from "../model/platform.js";
 import type { BodyReader } from "./body.js";
 import { Needs } from "./emit.js";
+import { Slugs } from "./labels.js";
 import { readEnvironment } from "./lower-config.js";
 import { mapPackages, tableOf } from "./lower-packages.js";
 import {
@@ -20,7 +21,6 @@ import {
   type StepBase,
   type StepOwner,
 } from "./lower-steps.js";
-import { slugOf } from "./lower-test.js";
 import type { Lowering } from "./lowering.js";
 import type { MergedBlock } from "./merge.js";
 import { isImagePath } from "./paths.js";
@@ -175,11 +175,11 @@ export function readSteps(
   const requests = reader
     .items("install")
     .flatMap((item) => (item.type === "str" ? [{ text: item.text, at: item.at }] : []));
-  const labels = new Map<string, Location>();
+  const slugs = new Slugs(reader.session);
   const runs: Run[] = [];
   let failed = false;
   for (const block of reader.blocks("run")) {
-    const run = readRun(reader.inside(block), block, labels);
+    const run = readRun(reader.inside(block), block, slugs);
     if (run === undefined) failed = true;
     else runs.push(run);
   }
@@ -187,33 +187,11 @@ export function readSteps(
   return failed || reader.failed ? undefined : { requests, runs };
 }
 
-function readRun(
-  fields: BodyReader,
-  block: MergedBlock,
-  labels: Map<string, Location>,
-): Run | undefined {
+function readRun(fields: BodyReader, block: MergedBlock, slugs: Slugs): Run | undefined {
   const { session } = fields;
   const { findings } = session;
-  const text = block.label?.text ?? "";
-  const label = slugOf(text);
-  const first = labels.get(label);
-  let failed = false;
-  if (label === "" || first !== undefined) {
-    // A missing label has been reported already.
-    if (text !== "")
-      findings.error(
-        first === undefined ? "KM0206" : "KM0301",
-        block.at,
-        first === undefined
-          ? `Label "${text}" of run has neither letters nor digits`
-          : `Duplicate run "${label}"`,
-        {
-          ...(first !== undefined && { notes: [{ message: "first declared here", at: first }] }),
-          help: "write another label",
-        },
-      );
-    failed = true;
-  } else labels.set(label, block.at);
+  const label = slugs.take(block);
+  let failed = label === undefined;
   const script = fields.text("script");
   const cmd = fields.texts("cmd");
   const env = readEnvironment(fields);
@@ -227,7 +205,7 @@ function readRun(
   }
   if (workdir !== undefined && !isImagePath(workdir, fields.at("workdir"), session, true))
     failed = true;
-  if (failed || fields.failed || env === undefined) return undefined;
+  if (label === undefined || failed || fields.failed || env === undefined) return undefined;
   return {
     label,
     argv: script === undefined ? cmd : ["/bin/sh", "-ec", script],

@@ -6,6 +6,7 @@ import type { Address, Readiness, TestDefinition, TestService, TestStep } from "
 import type { BodyReader } from "./body.js";
 import { Needs } from "./emit.js";
 import { lowerFiles } from "./lower-files.js";
+import { Slugs } from "./labels.js";
 import { readEnvironment } from "./lower-config.js";
 import { readCell, type Lowering } from "./lowering.js";
 import type { CellSet } from "./matrix.js";
@@ -20,28 +21,12 @@ const METHODS: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELE
 export function lowerTests(cell: Cell, set: CellSet, lowering: Lowering): void {
   const { session, emitter } = lowering;
   const reader = readCell(cell, set, session);
-  const slugs = new Map<string, Location>();
+  const slugs = new Slugs(session);
   const addresses: Address[] = [];
   for (const block of reader.blocks("test")) {
-    const label = block.label?.text;
-    if (label === undefined || label === "") continue;
-    const slug = slugOf(label);
-    const first = slugs.get(slug);
-    if (slug === "" || first !== undefined) {
-      session.findings.error(
-        first === undefined ? "KM0206" : "KM0301",
-        block.at,
-        first === undefined
-          ? `Test label "${label}" has neither letters nor digits`
-          : `Duplicate test "${slug}"`,
-        {
-          ...(first !== undefined && { notes: [{ message: "first declared here", at: first }] }),
-          help: "write another label",
-        },
-      );
-      continue;
-    }
-    slugs.set(slug, block.at);
+    const slug = slugs.take(block);
+    if (slug === undefined) continue;
+    const label = block.label?.text ?? "";
     const needs = new Needs();
     needs.add(cell.address, block.at);
     const definition = lowerTest(reader.inside(block), block.at, label, needs, lowering);
@@ -51,14 +36,6 @@ export function lowerTests(cell: Cell, set: CellSet, lowering: Lowering): void {
     addresses.push(address);
   }
   lowering.tests.set(cell, addresses);
-}
-
-/** The label in an address: lower-case letters and digits with single dashes. */
-export function slugOf(label: string): string {
-  return label
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-|-$/g, "");
 }
 
 function lowerTest(

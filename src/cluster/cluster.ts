@@ -1,17 +1,13 @@
 /** The cluster that configuration is written for, and the images that its tools look up by name. */
 import { baseName, parentOf, splitName } from "../model/image-name.js";
+import type { KubeadmDefaults } from "../model/kubernetes-release.js";
 import type { Platform } from "../model/platform.js";
 import { nearestTag, type Release } from "./release.js";
 
 export interface Cluster {
   readonly release: Release;
   readonly platform: Platform;
-  /** Tags that kubeadm asks for where its configuration names none. */
-  readonly defaults: {
-    readonly etcd?: string;
-    readonly coredns?: string;
-    readonly pause?: string;
-  };
+  readonly defaults: KubeadmDefaults;
   /** Images that leave the store: the name that upstream gave each, and the one that nodes ask for. */
   readonly images: readonly ClusterImage[];
   /** Programs of the node: name → sha256 in hex. */
@@ -33,7 +29,7 @@ export interface ClusterImage {
 export const NODE_PROGRAMS = ["kubeadm", "kubectl", "kubelet"] as const;
 
 /** The images of kubeadm's control plane, whose tag is the version of Kubernetes. */
-export const CONTROL_PLANE = [
+export const CONTROL_PLANE_IMAGES = [
   "kube-apiserver",
   "kube-controller-manager",
   "kube-scheduler",
@@ -80,14 +76,14 @@ export function usesHyperkube(cluster: Cluster): boolean {
   return (
     cluster.release.minor <= 18 &&
     releaseImage(cluster, "hyperkube") !== undefined &&
-    CONTROL_PLANE.some((name) => releaseImage(cluster, name) === undefined)
+    CONTROL_PLANE_IMAGES.some((name) => releaseImage(cluster, name) === undefined)
   );
 }
 
 /** kubeadm's `imageRepository`: where the control plane and pause are; undefined for its default. */
 export function imageRepository(cluster: Cluster): string | undefined {
   const first =
-    releaseImage(cluster, usesHyperkube(cluster) ? "hyperkube" : CONTROL_PLANE[0]) ??
+    releaseImage(cluster, usesHyperkube(cluster) ? "hyperkube" : CONTROL_PLANE_IMAGES[0]) ??
     supportingImages(cluster).pause;
   return first === undefined ? cluster.prefix : parentOf(first.name);
 }

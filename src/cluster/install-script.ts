@@ -1,6 +1,5 @@
 /** The script that puts a bundle's images on a node: plain POSIX sh, no program but the engine's. */
-import { platformName } from "../model/platform.js";
-import type { Platform } from "../model/platform.js";
+import { platformName, type Platform } from "../model/platform.js";
 
 /** Engines in the order in which a node is asked for them. */
 const CRI_FIRST = "ctr nerdctl podman docker";
@@ -158,11 +157,17 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-case " $engines " in
-  *" $engine "*) ;;
-  *) [ -z "$engine" ] || fail "there is no engine \"$engine\": name one of $engines" ;;
-esac
+if [ -n "$engine" ]; then
+  known=
+  for candidate in $engines; do
+    [ "$candidate" != "$engine" ] || known=yes
+  done
+  [ -n "$known" ] || fail "there is no engine \"$engine\": name one of $engines"
+fi
+# Both are meant from where the user is.
+case $programs in '' | /*) ;; *) programs=$(pwd)/$programs ;; esac
 destination=${"$"}{DESTDIR:-}
+case $destination in '' | /*) ;; *) destination=$(pwd)/$destination ;; esac
 certs=$destination/etc/containerd/certs.d
 
 cd "$(dirname "$0")"

@@ -1,13 +1,14 @@
 /** kubeadm's configuration, and the images that kubeadm makes of it. */
 import { parentOf, splitName } from "../model/image-name.js";
 import {
-  CONTROL_PLANE,
+  CONTROL_PLANE_IMAGES,
   imageRepository,
   supportingImages,
   usesHyperkube,
   type Cluster,
   type ClusterImage,
 } from "./cluster.js";
+import { quoted } from "./yaml.js";
 
 /** First minor version → API that its kubeadm reads and that its successors do not yet call old. */
 const API_VERSIONS = [
@@ -47,7 +48,7 @@ export function kubeadmImages(cluster: Cluster): readonly string[] {
   const repository =
     imageRepository(cluster) ?? (release.minor < 25 ? "k8s.gcr.io" : "registry.k8s.io");
   const { etcd, coredns } = supportingImages(cluster);
-  const control = usesHyperkube(cluster) ? ["hyperkube"] : CONTROL_PLANE;
+  const control = usesHyperkube(cluster) ? ["hyperkube"] : CONTROL_PLANE_IMAGES;
   return [
     ...control.map((name) => `${repository}/${name}:${release.version}`),
     `${repository}/pause:${defaults.pause ?? "latest"}`,
@@ -67,9 +68,4 @@ function place({ name }: ClusterImage, indent: string): string[] {
     `${indent}imageRepository: ${quoted(parentOf(name))}`,
     `${indent}imageTag: ${quoted(splitName(name).tag)}`,
   ];
-}
-
-/** A YAML scalar that no reader takes for a number: `3.10` would lose its zero. */
-export function quoted(text: string): string {
-  return JSON.stringify(text);
 }

@@ -1,7 +1,7 @@
 /** Variables for kubespray, which knows neither the architecture's checksums nor its name. */
 import { repositoryOf, splitName } from "../model/image-name.js";
 import { imageRepository, nearestImage, supportingImages, type Cluster } from "./cluster.js";
-import { quoted } from "./kubeadm.js";
+import { quoted } from "./yaml.js";
 
 /** From the release that came with it, kubespray writes versions without their v. */
 const BARE_VERSIONS_SINCE = 32;

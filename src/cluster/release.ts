@@ -7,9 +7,12 @@ export interface Release {
   readonly minor: number;
 }
 
-/** The release of a version such as `v1.16.2`; undefined for what is not one of Kubernetes 1. */
+/**
+ * The release of a version such as `v1.16.2` or `v1.17.0-rc.1`; undefined for what is not one of
+ * Kubernetes 1. Texts for tools hold it unquoted, so nothing else may stand in it.
+ */
 export function releaseOf(version: string): Release | undefined {
-  const minor = /^v1\.([0-9]+)\.[0-9]+/.exec(version)?.[1];
+  const minor = /^v1\.([0-9]+)\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?$/.exec(version)?.[1];
   return minor === undefined ? undefined : { version, minor: Number(minor) };
 }
 
@@ -33,10 +36,10 @@ export function nearestTag(
   return same(3) ?? same(2) ?? newest(tags);
 }
 
-/** `v3.3.15-0` → 3, 3, 15. */
+/** `v3.3.15-0` → 3, 3, 15. What is no number, as in `latest`, is older than any. */
 function numbers(tag: string): number[] {
   const [version = ""] = tag.replace(/^v/, "").split("-");
-  return version.split(".").map(Number);
+  return version.split(".").map((part) => (/^[0-9]+$/.test(part) ? Number(part) : -1));
 }
 
 function compare(a: string, b: string): number {

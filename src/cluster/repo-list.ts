@@ -1,15 +1,8 @@
 /** The file that KUBE_TEST_REPO_LIST names: where the end-to-end tests take their images from. */
 import { behindPrefix } from "../model/image-name.js";
+import type { RegistryKey } from "../model/kubernetes-release.js";
 import type { Cluster } from "./cluster.js";
-import { quoted } from "./kubeadm.js";
-
-/** A registry of the tests, by the key that moves it. */
-export interface RegistryKey {
-  /** `e2eRegistry`. */
-  readonly key: string;
-  /** `gcr.io/kubernetes-e2e-test-images`. */
-  readonly registry: string;
-}
+import { quoted } from "./yaml.js";
 
 /**
  * Registries that must stay as they are: tests of pulls that fail, and of pulls with a password,

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf } from "../../cache/index.js";
 import {
-  adminIdentity,
+  boundToKmips,
   ConformanceResults,
   type ControlPlaneLayout,
   deleteTestNamespaces,
@@ -13,6 +13,7 @@ import {
   parseSpecList,
   readState,
   runSpecs,
+  SYSTEM_PATH,
   type SpecEvent,
   type JunitCase,
 } from "../execute/index.js";
@@ -30,7 +31,6 @@ import type { Environment, Workspace } from "./workspace.js";
 
 /** The list that comes with kmips, below the shipped recipes. */
 const SHIPPED_LIST = "kubernetes/conformance-api-only.txt";
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export interface SpecSelection {
   readonly directory: string | undefined;
@@ -107,12 +107,9 @@ export async function runConformance(
     request.onEvent({ type: "plan", selected: names.length, kept });
     const all = selectSpecs(environment, { ...request, focus: undefined });
     try {
-      await deleteTestNamespaces(controlPlane.server, adminIdentity(layout));
+      await deleteTestNamespaces(controlPlane.server, layout);
       const unknown = await runSpecs(rest, {
-        launcher: [
-          ...[tools.require("setpriv"), "--pdeathsig", "KILL", "--"],
-          ...emulated(tools, e2eTest.platform),
-        ],
+        launcher: [...boundToKmips(tools), ...emulated(tools, e2eTest.platform)],
         ...copyPrograms(workspace, layout, e2eTest, kubectl),
         kubeconfig: controlPlane.kubeconfig,
         env: { PATH: SYSTEM_PATH, HOME: layout.conformance, TMPDIR: temporary(layout) },

@@ -3,6 +3,7 @@
  * this project has of each.
  */
 import { globMatches, isModulePath, withoutPlatform } from "../analyze/index.js";
+import { readGoMod } from "../golang/index.js";
 import {
   CSI_MANIFESTS,
   hasCsiImages,
@@ -193,12 +194,10 @@ function readWanted(
         images,
       )
     : [];
-  const module = /^module\s+"?([^\s"]+)/m.exec(
-    store.readTreeFile(digest, "go.mod")?.toString() ?? "",
-  )?.[1];
+  const { module } = readGoMod(store.readTreeFile(digest, "go.mod")?.toString() ?? "");
   const users = imageUsers(
     readAll(isTestSource),
-    module ?? "k8s.io/kubernetes",
+    module || "k8s.io/kubernetes",
     new Set(images.flatMap(({ constant }) => constant ?? [])),
   );
   return [...images, ...csi].map((image) => ({

@@ -12,11 +12,10 @@ export {
   CONTROL_PLANE,
   type ControlPlaneProgram,
 } from "./control-plane/components.js";
+export { endedFailure } from "./control-plane/component-failure.js";
 export { ControlPlaneLayout } from "./control-plane/layout.js";
 export {
-  emulated,
   endControlPlane,
-  endedFailure,
   startControlPlane,
   type ProgramFile,
   type RunningControlPlane,
@@ -27,10 +26,11 @@ export {
   type ControlPlaneState,
   type RunningProgram,
 } from "./control-plane/state.js";
-export { adminIdentity, deleteTestNamespaces } from "./control-plane/api-client.js";
+export { deleteTestNamespaces } from "./control-plane/api-client.js";
 export type { JunitCase } from "./conformance/junit.js";
 export { ConformanceResults } from "./conformance/results.js";
 export { runSpecs, type SpecEvent } from "./conformance/run.js";
 export { parseSpecList } from "./conformance/spec-list.js";
+export { boundToKmips, emulated, SYSTEM_PATH } from "./launch.js";
 export { entryBytes, zipEntries } from "./module-zip.js";
 export { MODULE_FILES } from "./go-modules.js";

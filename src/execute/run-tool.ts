@@ -10,6 +10,7 @@ import { NodeFailure, resourceFailure } from "../model/failure.js";
 import type { ProcessResult } from "../model/ports.js";
 import type { ActionContext } from "./context.js";
 import { excerpt } from "./excerpt.js";
+import { boundToKmips } from "./launch.js";
 import { sandboxArgv, type SandboxSpec, type SandboxTools } from "./sandbox.js";
 import { asNodeFailure, saysDiskFull } from "./tool-failure.js";
 
@@ -68,10 +69,7 @@ export function runClient(
     const [program = "", ...args] = command.argv;
     return ctx.processes.run({
       argv: [
-        ctx.tools.require("setpriv"),
-        "--pdeathsig",
-        "KILL",
-        "--",
+        ...boundToKmips(ctx.tools),
         isAbsolute(program) ? program : ctx.tools.require(program),
         ...args,
       ],

@@ -20,7 +20,7 @@ const SYSTEMS: ReadonlySet<string> = new Set(
   ),
 );
 /** Words that mean an architecture at the end of a file's name. */
-export const GO_ARCHES: ReadonlySet<string> = new Set(
+const ARCHES: ReadonlySet<string> = new Set(
   "386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm".split(
     " ",
   ),
@@ -28,15 +28,15 @@ export const GO_ARCHES: ReadonlySet<string> = new Set(
 
 /** Whether the name alone lets a Go or assembly file into a build for the platform. */
 export function nameFits(file: string, { os, arch }: GoPlatform): boolean {
-  if (/^[._]/.test(file)) return false;
-  const stem = file.replace(/\.[^.]*$/, "");
-  if (file.endsWith("_test.go")) return false;
-  // What stands before the first underscore is the file's own name, whatever it says.
+  if (/^[._]/.test(file) || file.endsWith("_test.go")) return false;
+  // What stands before the first underscore is the file's own name, whatever it says, and what stands
+  // behind the first dot does not count: `api_windows.pb.go` is for Windows.
+  const [stem = ""] = file.split(".", 1);
   const words = stem.split("_").slice(1);
   const last = words.at(-1);
   const previous = words.at(-2);
   if (last === undefined) return true;
-  if (GO_ARCHES.has(last))
+  if (ARCHES.has(last))
     return last === arch && (previous === undefined || !SYSTEMS.has(previous) || previous === os);
   return !SYSTEMS.has(last) || last === os;
 }
@@ -64,7 +64,10 @@ export function headFits(text: string, platform: GoPlatform): boolean {
 
 /** What stands before the package clause: the only place for constraints. */
 function headOf(text: string): string {
-  const bare = text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, " "));
+  // Line comments are looked at only so that `// see pkg/*.go` begins no comment of several lines.
+  const bare = text.replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (comment) =>
+    comment.startsWith("//") ? comment : comment.replace(/[^\n]/g, " "),
+  );
   const end = bare.search(/^package\s/m);
   return end === -1 ? bare : bare.slice(0, end);
 }

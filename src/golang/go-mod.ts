@@ -4,18 +4,18 @@
  */
 
 export interface ModuleOrigins {
-  /** Path of the main module. */
+  /** Path of the main module; empty when the file names none. */
   readonly module: string;
   /** Module path → what stands for it: another module's path, or a directory. */
   readonly replaced: ReadonlyMap<string, string>;
 }
 
-/** Reads a go.mod that the go tool wrote. */
+/** Reads a go.mod; of `replace`, what the go tool wrote. Never throws. */
 export function readGoMod(text: string): ModuleOrigins {
   const replaced = new Map<string, string>();
   for (const [, path = "", by = ""] of text.matchAll(
     /^(?:replace |\t)(\S+)(?: v\S+)? => (\S+)(?: v\S+)?$/gm,
   ))
     replaced.set(path, by);
-  return { module: /^module (\S+)$/m.exec(text)?.[1] ?? "", replaced };
+  return { module: /^module[ \t]+"?([^\s"]+)/m.exec(text)?.[1] ?? "", replaced };
 }

@@ -77,7 +77,10 @@ export function portRisks(
     const isUsed = (name: string, kind: "function" | "other"): boolean =>
       [...now.go.values()].some((file) => usesName(file, name, kind)) ||
       (/^[A-Z]\w*$/.test(name) &&
-        (users.get(importPath) ?? []).some(({ file, alias }) => usesQualified(file, alias, name)));
+        (users.get(importPath) ?? []).some(({ file, alias }) =>
+          // A dot makes the names those of the importing file.
+          alias === "." ? usesName(file, name, kind) : usesQualified(file, alias, name),
+        ));
     const used = [...namesOf(old)].flatMap(([name, kind]) =>
       !declared.has(name) && isUsed(name, kind) ? [name] : [],
     );

@@ -2,6 +2,7 @@
 import {
   afterBracket,
   goTokens,
+  insideBracket,
   isSymbol,
   splitAt,
   type GoRange,
@@ -53,11 +54,23 @@ export function readGoFile(path: string, text: string): GoFile {
   return { path, tokens, imports, declarations };
 }
 
+/**
+ * What each field of a struct type is made of: name, type and tag. Empty when the file declares no
+ * struct of that name.
+ */
+export function structFields({ tokens, declarations }: GoFile, type: string): GoRange[] {
+  const declared = declarations.find(({ kind, name }) => kind === "type" && name === type);
+  if (declared === undefined) return [];
+  const { start } = declared.range;
+  if (tokens[start]?.text !== "struct" || !isSymbol(tokens[start + 1], "{")) return [];
+  return splitAt(tokens, insideBracket(tokens, start + 1), ";");
+}
+
 /** The specifications of `import`, `const`, `var` and `type`, in parentheses or alone. */
 function specsOf(tokens: readonly GoToken[], { start, end }: GoRange): GoRange[] {
   const open = start + 1;
   if (!isSymbol(tokens[open], "(")) return [{ start: open, end }];
-  return splitAt(tokens, { start: open + 1, end: afterBracket(tokens, open) - 1 }, ";");
+  return splitAt(tokens, insideBracket(tokens, open), ";");
 }
 
 function readImport(

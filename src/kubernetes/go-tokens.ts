@@ -92,7 +92,12 @@ export function afterBracket(tokens: readonly GoToken[], open: number): number {
   return tokens.length;
 }
 
-/** Whether a symbol stands at an index. */
+/** What stands inside the bracket at `open`, without the brackets. */
+export function insideBracket(tokens: readonly GoToken[], open: number): GoRange {
+  return { start: open + 1, end: afterBracket(tokens, open) - 1 };
+}
+
+/** Whether a token is this symbol. */
 export function isSymbol(token: GoToken | undefined, text: string): boolean {
   return token?.kind === "symbol" && token.text === text;
 }

@@ -5,8 +5,8 @@
  * The file had several shapes: package variables for registries (up to v1.20), a parameter
  * `list RegistryList` (since), and images of CSI drivers that are read from YAML files (v1.26).
  */
-import { readGoFile, type GoFile } from "./go-file.js";
-import { afterBracket, isSymbol, splitAt, type GoRange, type GoToken } from "./go-tokens.js";
+import { readGoFile, structFields, type GoFile } from "./go-file.js";
+import { insideBracket, isSymbol, splitAt, type GoRange, type GoToken } from "./go-tokens.js";
 
 export const MANIFEST_PATH = "test/utils/image/manifest.go";
 /** Where the manifests of CSI drivers lie whose images the list takes over. */
@@ -107,7 +107,7 @@ function entryAt(
   if (name?.kind !== "word") return undefined;
   const fieldsAt = (open: number): { constant: string; fields: GoRange } | undefined =>
     isSymbol(tokens[open], "{")
-      ? { constant: name.text, fields: { start: open + 1, end: afterBracket(tokens, open) - 1 } }
+      ? { constant: name.text, fields: insideBracket(tokens, open) }
       : undefined;
   const isIndexed = isSymbol(tokens[at - 1], "[") && isSymbol(tokens[at + 1], "]");
   if (isIndexed && isSymbol(tokens[at + 2], "=") && tokens[at + 3]?.text === "Config")
@@ -118,14 +118,7 @@ function entryAt(
 
 /** The names of Config's fields in order. */
 function fieldOrder(file: GoFile): string[] {
-  const declared = file.declarations.find(({ kind, name }) => kind === "type" && name === "Config");
-  if (declared === undefined) return [];
-  const { tokens } = file;
-  const open = declared.range.start + 1;
-  if (!isSymbol(tokens[open], "{")) return [];
-  return splitAt(tokens, { start: open + 1, end: afterBracket(tokens, open) - 1 }, ";").flatMap(
-    ({ start }) => tokens[start]?.text ?? [],
-  );
+  return structFields(file, "Config").flatMap(({ start }) => file.tokens[start]?.text ?? []);
 }
 
 /** Field → value of one Config literal, named or by position. */
@@ -148,8 +141,8 @@ function registryFields({ tokens }: GoFile): Map<string, GoRange> {
   const fields = new Map<string, GoRange>();
   for (let at = 0; at < tokens.length; at++) {
     if (tokens[at]?.text !== "RegistryList" || !isSymbol(tokens[at + 1], "{")) continue;
-    const range = { start: at + 2, end: afterBracket(tokens, at + 1) - 1 };
-    for (const [name, value] of configFields(tokens, range, [])) fields.set(name, value);
+    for (const [name, value] of configFields(tokens, insideBracket(tokens, at + 1), []))
+      fields.set(name, value);
   }
   return fields;
 }

@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import { readGoFile } from "./go-file.js";
 import { MANIFEST_PATH } from "./image-manifest.js";
-import { append, References, type Symbol } from "./references.js";
+import { append, References, type GoSymbol } from "./references.js";
 import { specsOf } from "./specs.js";
 
 /** A test that needs an image. */
@@ -37,7 +37,7 @@ export function imageUsers(
   const files = [...sources].map(([path, text]) => readGoFile(path, text));
   const references = new References(files, module);
   /** Symbol → those that name it. */
-  const namedBy = new Map<Symbol, Symbol[]>();
+  const namedBy = new Map<GoSymbol, GoSymbol[]>();
   for (const [symbol, places] of references.symbols) {
     const inManifest = symbol.startsWith(`${MANIFEST_DIRECTORY}#`);
     const found = new Set(
@@ -67,12 +67,15 @@ export function imageUsers(
   return users;
 }
 
-function isConstant(symbol: Symbol, constants: ReadonlySet<string>): boolean {
+function isConstant(symbol: GoSymbol, constants: ReadonlySet<string>): boolean {
   const [directory, name = ""] = symbol.split("#");
   return directory === MANIFEST_DIRECTORY && constants.has(name);
 }
 
-function reachedFrom(start: Symbol, namedBy: ReadonlyMap<Symbol, readonly Symbol[]>): Set<Symbol> {
+function reachedFrom(
+  start: GoSymbol,
+  namedBy: ReadonlyMap<GoSymbol, readonly GoSymbol[]>,
+): Set<GoSymbol> {
   const reached = new Set([start]);
   for (const symbol of reached) for (const next of namedBy.get(symbol) ?? []) reached.add(next);
   return reached;

@@ -10,5 +10,6 @@ export {
   type ManifestImage,
 } from "./image-manifest.js";
 export { imageUsers, isTestSource, type ImageUser } from "./image-users.js";
-export { CONSTANTS_PATH, readKubeadmDefaults, type KubeadmDefaults } from "./kubeadm-defaults.js";
-export { readRegistryKeys, type RegistryKey } from "./registry-keys.js";
+export { CONSTANTS_PATH, readKubeadmDefaults } from "./kubeadm-defaults.js";
+export type { RegistryKey } from "../model/kubernetes-release.js";
+export { readRegistryKeys } from "./registry-keys.js";

@@ -1,13 +1,7 @@
 /** What kubeadm's source says of the images around its control plane. */
+import type { KubeadmDefaults } from "../model/kubernetes-release.js";
 
 export const CONSTANTS_PATH = "cmd/kubeadm/app/constants/constants.go";
-
-/** Versions that kubeadm asks for where its configuration names none. */
-export interface KubeadmDefaults {
-  readonly etcd?: string;
-  readonly coredns?: string;
-  readonly pause?: string;
-}
 
 /** The defaults in kubeadm's `constants.go`, as far as they are literals there. */
 export function readKubeadmDefaults(constants: string): KubeadmDefaults {

@@ -8,10 +8,10 @@
  */
 import { posix } from "node:path";
 import type { GoDeclaration, GoFile } from "./go-file.js";
-import { afterBracket, isSymbol, splitAt, type GoRange } from "./go-tokens.js";
+import { insideBracket, isSymbol, splitAt, type GoRange } from "./go-tokens.js";
 
 /** `DIRECTORY#NAME`, for methods `DIRECTORY#TYPE.NAME`. */
-export type Symbol = string;
+export type GoSymbol = string;
 
 export interface Declared {
   readonly file: GoFile;
@@ -20,10 +20,10 @@ export interface Declared {
 
 export class References {
   readonly #module: string;
-  readonly #declared = new Map<Symbol, Declared[]>();
+  readonly #declared = new Map<GoSymbol, Declared[]>();
   /** Directory → method name → symbols. */
-  readonly #methods = new Map<string, Map<string, Symbol[]>>();
-  readonly #methodsOf = new Map<Symbol, Symbol[]>();
+  readonly #methods = new Map<string, Map<string, GoSymbol[]>>();
+  readonly #methodsOf = new Map<GoSymbol, GoSymbol[]>();
 
   /** `module` is the path that the files' imports of each other begin with. */
   constructor(files: readonly GoFile[], module: string) {
@@ -44,20 +44,20 @@ export class References {
     append(this.#declared, symbol, declared);
     if (kind !== "method") return;
     let names = this.#methods.get(directory);
-    if (names === undefined) this.#methods.set(directory, (names = new Map<string, Symbol[]>()));
+    if (names === undefined) this.#methods.set(directory, (names = new Map<string, GoSymbol[]>()));
     append(names, name, symbol);
     if (dynamic.has(name)) append(this.#methodsOf, owner, symbol);
   }
 
-  get symbols(): ReadonlyMap<Symbol, readonly Declared[]> {
+  get symbols(): ReadonlyMap<GoSymbol, readonly Declared[]> {
     return this.#declared;
   }
 
   /** What a range of a file names, types with the methods that interfaces have too. */
-  of(file: GoFile, { start, end }: GoRange): Set<Symbol> {
+  of(file: GoFile, { start, end }: GoRange): Set<GoSymbol> {
     const { tokens, imports } = file;
     const directory = posix.dirname(file.path);
-    const found = new Set<Symbol>();
+    const found = new Set<GoSymbol>();
     for (let at = start; at < end; at++) {
       const token = tokens[at];
       if (token?.kind !== "word") continue;
@@ -79,7 +79,7 @@ export class References {
     return imported.startsWith(this.#module) ? imported.slice(this.#module.length) : undefined;
   }
 
-  #take(symbol: Symbol, found: Set<Symbol>): void {
+  #take(symbol: GoSymbol, found: Set<GoSymbol>): void {
     if (!this.#declared.has(symbol)) return;
     found.add(symbol);
     for (const method of this.#methodsOf.get(symbol) ?? []) found.add(method);
@@ -89,7 +89,7 @@ export class References {
     name: string,
     directory: string,
     imports: ReadonlyMap<string, string>,
-    found: Set<Symbol>,
+    found: Set<GoSymbol>,
   ): void {
     const take = (inside: string | undefined): void => {
       for (const symbol of this.#methods.get(inside ?? "")?.get(name) ?? []) found.add(symbol);
@@ -105,8 +105,7 @@ function interfaceMethods({ tokens, declarations }: GoFile): string[] {
   return declarations.flatMap(({ kind, range }) => {
     const open = range.start + 1;
     if (kind !== "type" || tokens[range.start]?.text !== "interface") return [];
-    const body = { start: open + 1, end: afterBracket(tokens, open) - 1 };
-    return splitAt(tokens, body, ";").flatMap(({ start }) =>
+    return splitAt(tokens, insideBracket(tokens, open), ";").flatMap(({ start }) =>
       isSymbol(tokens[start + 1], "(") ? (tokens[start]?.text ?? []) : [],
     );
   });

@@ -1,14 +1,8 @@
 /** The registries that the end-to-end tests take images from, and the keys that move each. */
-import { readGoFile, type GoFile } from "./go-file.js";
-import { afterBracket, isSymbol, splitAt } from "./go-tokens.js";
+import type { RegistryKey } from "../model/kubernetes-release.js";
+import { readGoFile, structFields, type GoFile } from "./go-file.js";
+import { insideBracket, isSymbol, splitAt } from "./go-tokens.js";
 import { MANIFEST_PATH } from "./image-manifest.js";
-
-export interface RegistryKey {
-  /** `e2eRegistry`, as the file for KUBE_TEST_REPO_LIST has it. */
-  readonly key: string;
-  /** `gcr.io/kubernetes-e2e-test-images`. */
-  readonly registry: string;
-}
 
 /** The keys of a release's `manifest.go`, in its order: the fields of RegistryList with a YAML tag. */
 export function readRegistryKeys(manifest: string): readonly RegistryKey[] {
@@ -22,16 +16,12 @@ export function readRegistryKeys(manifest: string): readonly RegistryKey[] {
 
 /** Fields of a struct with the names that `yaml:"…"` gives them. */
 function taggedFields(
-  { tokens, declarations }: GoFile,
+  file: GoFile,
   type: string,
 ): readonly { readonly field: string; readonly key: string }[] {
-  const declared = declarations.find(({ kind, name }) => kind === "type" && name === type);
-  if (declared === undefined) return [];
-  const open = declared.range.start + 1;
-  const body = { start: open + 1, end: afterBracket(tokens, open) - 1 };
-  return splitAt(tokens, body, ";").flatMap(({ start, end }) => {
-    const field = tokens[start]?.text;
-    const key = /\byaml:"([^",]+)/.exec(tokens[end - 1]?.text ?? "")?.[1];
+  return structFields(file, type).flatMap(({ start, end }) => {
+    const field = file.tokens[start]?.text;
+    const key = /\byaml:"([^",]+)/.exec(file.tokens[end - 1]?.text ?? "")?.[1];
     return field === undefined || key === undefined ? [] : [{ field, key }];
   });
 }
@@ -43,9 +33,8 @@ function literalFields({ tokens }: GoFile, type: string): ReadonlyMap<string, st
       isSymbol(token, "{") && tokens[at - 1]?.text === type && isSymbol(tokens[at + 2], ":"),
   );
   if (open < 0) return new Map();
-  const body = { start: open + 1, end: afterBracket(tokens, open) - 1 };
   return new Map(
-    splitAt(tokens, body, ",").flatMap(({ start }) => {
+    splitAt(tokens, insideBracket(tokens, open), ",").flatMap(({ start }) => {
       const [name, , value] = tokens.slice(start, start + 3);
       return name !== undefined && value?.kind === "string"
         ? [[name.text, value.text] as const]

@@ -3,8 +3,8 @@
  * what each of them names.
  */
 import type { GoFile } from "./go-file.js";
-import { afterBracket, isSymbol, splitAt, type GoRange } from "./go-tokens.js";
-import type { References, Symbol } from "./references.js";
+import { afterBracket, insideBracket, isSymbol, splitAt, type GoRange } from "./go-tokens.js";
+import type { References, GoSymbol } from "./references.js";
 
 export interface Spec {
   readonly file: string;
@@ -12,7 +12,7 @@ export interface Spec {
   /** The texts of the containers and its own, outermost first; what is computed at run time is `…`. */
   readonly texts: readonly string[];
   readonly conformance: boolean;
-  readonly references: ReadonlySet<Symbol>;
+  readonly references: ReadonlySet<GoSymbol>;
 }
 
 const SPEC = /^[FPX]?(It|Specify|Entry)$|ConformanceIt$/;
@@ -33,9 +33,9 @@ interface Call {
 interface Surroundings {
   readonly texts: readonly string[];
   /** Named by statements that run for every spec inside. */
-  readonly setup: ReadonlySet<Symbol>;
+  readonly setup: ReadonlySet<GoSymbol>;
   /** Local variable → what its value names. */
-  readonly locals: ReadonlyMap<string, ReadonlySet<Symbol>>;
+  readonly locals: ReadonlyMap<string, ReadonlySet<GoSymbol>>;
 }
 
 /** All specs of a file. A container whose specs a helper makes counts as one spec. */
@@ -56,7 +56,7 @@ function readCall(
   specs: Spec[],
 ): void {
   const texts = [...around.texts, call.text];
-  const spec = (inside: ReadonlySet<Symbol>): Spec => ({
+  const spec = (inside: ReadonlySet<GoSymbol>): Spec => ({
     file: file.path,
     line: call.line,
     texts,
@@ -97,7 +97,7 @@ function named(
   range: GoRange,
   locals: Surroundings["locals"],
   references: References,
-): Set<Symbol> {
+): Set<GoSymbol> {
   const found = references.of(file, range);
   if (locals.size === 0) return found;
   for (let at = range.start; at < range.end; at++) {
@@ -120,8 +120,7 @@ function localName({ tokens }: GoFile, { start }: GoRange): string | undefined {
 function statementsOf({ tokens }: GoFile, range: GoRange): GoRange[] {
   if (tokens[range.start]?.text !== "func") return [range];
   for (let at = range.start; at < range.end; at++)
-    if (isSymbol(tokens[at], "{"))
-      return splitAt(tokens, { start: at + 1, end: afterBracket(tokens, at) - 1 }, ";");
+    if (isSymbol(tokens[at], "{")) return splitAt(tokens, insideBracket(tokens, at), ";");
   return [range];
 }
 

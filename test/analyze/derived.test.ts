@@ -119,6 +119,16 @@ describe("a derived source's faults", () => {
       'KM0331 project.kmips:10:30 Output "../a.go" is not a file inside the source (write its path relative to the source, without ..)',
     ],
     [
+      "a generator whose label would be no part of an address",
+      derived(GENERATE.replace('"api"', '"[]"')),
+      'KM0206 project.kmips:5:10 Label "[]" of generate has neither letters nor digits (write another label)',
+    ],
+    [
+      "two generators with one address",
+      derived(`${GENERATE}\ngenerate "Api!" { package = "./cmd/data", outputs = ["other.go"] }`),
+      'KM0301 project.kmips:12:10 Duplicate generate "api" (write another label)',
+    ],
+    [
       "an output of two generators",
       derived(`${GENERATE}\n${GENERATE.replace('"api"', '"again"').replace('"pkg/b.go", ', "")}`),
       'KM0333 project.kmips:12:10 "pkg/a.go" is generated twice (remove it from one of the generators)',

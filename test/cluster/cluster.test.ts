@@ -52,8 +52,26 @@ describe("nearestTag()", () => {
     [["1.6.5", "1.15.0"], "v1.14.6", "1.15.0"],
     [["1.14-alpine", "1.15-alpine"], undefined, "1.15-alpine"],
     [[], "1.0", undefined],
+    // What is no number compared as neither more nor less, and hid the newest.
+    [["1.9", "latest", "1.2"], undefined, "1.9"],
+    [["1.2", "latest", "1.9"], "2.0", "1.9"],
+    [["latest"], undefined, "latest"],
   ])("of %j for %s is %s", (tags, wanted, nearest) => {
     expect(nearestTag(tags, wanted)).toBe(nearest);
+  });
+});
+
+describe("releaseOf()", () => {
+  it.each([
+    ["v1.16.2", 16],
+    ["v1.17.0-rc.1", 17],
+    ["v1.27.3+k3s1", 27],
+    ["v2.0.0", undefined],
+    ["v1.16", undefined],
+    ["v1.16.2\nrm -r /", undefined],
+    ["v1.16.2 # more", undefined],
+  ])("of %j is of minor version %s", (version, minor) => {
+    expect(releaseOf(version)?.minor).toBe(minor);
   });
 });
 

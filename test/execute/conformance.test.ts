@@ -18,6 +18,10 @@ function sample(file: string): string {
   return readFileSync(new URL(`ginkgo/${file}`, import.meta.url), "utf8");
 }
 
+function chunksOf(text: string, size = text.length): string[] {
+  return text.match(new RegExp(`[^]{1,${size}}`, "g")) ?? [];
+}
+
 function evidence(name: string, more: Partial<Evidence> = {}): Evidence {
   const [log, junit] = [sample(`${name}.log`), sample(`${name}.xml`)];
   return { log, junit, exit: "exit 0", ended: undefined, seconds: 1, ...more };
@@ -70,6 +74,14 @@ describe("parseJunit()", () => {
     const text = sample("both.xml");
     expect(parseJunit(text.slice(0, text.length / 2))).toBeUndefined();
     expect(parseJunit("")).toBeUndefined();
+  });
+});
+
+describe("parseJunit() of odd texts", () => {
+  it("puts U+FFFD for a character that there is not", () => {
+    const text = sample("both.xml").replace("should fail", "should &#xFFFFFFFF; &#9; fail");
+    const names = parseJunit(text)?.cases.map(({ name }) => name);
+    expect(names).toContain("[sig-x] Watchers should \ufffd \t fail [Conformance]");
   });
 });
 
@@ -216,9 +228,15 @@ describe("runSpecs()", () => {
   function run(
     names: readonly string[],
     play: (focused: readonly string[], request: ProcessRequest) => Promise<string> | string,
-    options: { signal?: AbortSignal; checkServer?: () => void } = {},
+    options: {
+      signal?: AbortSignal;
+      checkServer?: () => void;
+      chunk?: number;
+      steps?: number;
+    } = {},
   ): Promise<string[]> {
-    const { signal = new AbortController().signal, checkServer = () => undefined } = options;
+    const { checkServer = () => undefined, steps = 1 } = options;
+    const { signal = new AbortController().signal } = options;
     return runSpecs(names, {
       launcher: ["qemu"],
       e2eTest: "/bin/e2e.test",
@@ -233,7 +251,9 @@ describe("runSpecs()", () => {
           const file = await play(focused, request);
           const code = file === "passed" || file === "nothing" ? 0 : 1;
           if (file !== "dead") {
-            request.onOutput?.(Buffer.from(sample(`${file}.log`)), "stdout");
+            const text = sample(`${file}.log`).replace(/^STEP: .*\n/gm, "$&".repeat(steps));
+            for (const chunk of chunksOf(text, options.chunk))
+              request.onOutput?.(Buffer.from(chunk), "stdout");
             writeFileSync(join(request.cwd!, JUNIT), sample(`${file}.xml`));
           }
           const rest = { killedBy: undefined, timedOut: false, stdout: "", stderr: "" };
@@ -264,6 +284,16 @@ describe("runSpecs()", () => {
     const again = new ConformanceResults(directory);
     expect(again.open({ e2e_test: "sha256:1" }, false)).toBe(false);
     expect(again.get(FAILED)?.failure).toContain("to equal");
+  });
+
+  // The last 2,000 characters were kept: where they began inside of a spec's first line, the rest of
+  // that line was told as one more spec.
+  it.each([1, 7, 50, 2_000])("tells each spec once from chunks of %i characters", async (chunk) => {
+    await run([PASSED, FAILED], () => "both", { chunk, steps: 200 });
+    expect(events.filter((event) => !event.startsWith("finished"))).toEqual([
+      `started ${PASSED}`,
+      `started ${FAILED}`,
+    ]);
   });
 
   it("has no result of what was cut", async () => {
@@ -308,9 +338,13 @@ describe("runSpecs()", () => {
     expect(results.get(other)).toBeUndefined();
   });
 
-  it("drops the results of other programs", async () => {
+  it("drops the results of other programs, and of nobody knows which", async () => {
     await run([PASSED], () => "passed");
     expect(results.open({ e2e_test: "sha256:2" }, false)).toBe(true);
+    expect(results.get(PASSED)).toBeUndefined();
+    await run([PASSED], () => "passed");
+    rmSync(join(directory, "programs.json"));
+    expect(results.open({ e2e_test: "sha256:2" }, false)).toBe(false);
     expect(results.get(PASSED)).toBeUndefined();
   });
 });

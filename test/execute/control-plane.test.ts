@@ -1,10 +1,20 @@
 import { X509Certificate } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { env, execPath } from "node:process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { deleteTestNamespaces } from "../../src/execute/control-plane/api-client.js";
 import { makeCertificates } from "../../src/execute/control-plane/certificates.js";
 import { controlPlane, flagArguments } from "../../src/execute/control-plane/components.js";
 import { kubeconfigText } from "../../src/execute/control-plane/kubeconfig.js";
@@ -20,6 +30,7 @@ import {
 } from "../../src/host/index.js";
 import type { NodeFailure } from "../../src/model/failure.js";
 import { platformOf, type Platform } from "../../src/model/platform.js";
+import type { ProcessRequest, ProcessResult } from "../../src/model/ports.js";
 
 let layout: ControlPlaneLayout;
 beforeEach(() => {
@@ -113,6 +124,63 @@ describe("makeCertificates()", () => {
   });
 });
 
+describe("makeCertificates(), cut", () => {
+  /** Ends as openssl does by SIGTERM at its call number `at`, having opened its output. */
+  class Cut extends ChildProcessRunner {
+    #left: number;
+    constructor(at: number) {
+      super();
+      this.#left = at;
+    }
+    override run(request: ProcessRequest): Promise<ProcessResult> {
+      if (--this.#left !== 0) return super.run(request);
+      const out = request.argv[request.argv.indexOf("-out") + 1]!;
+      writeFileSync(out, "");
+      const [stdout, stderr] = ["", ""];
+      const killedBy = "SIGTERM" as const;
+      return Promise.resolve({
+        ...{ code: undefined, killedBy, timedOut: false, stdout, stderr, elapsedMs: 1 },
+      });
+    }
+  }
+  const make = (processes = new ChildProcessRunner()): Promise<void> =>
+    makeCertificates(layout.certificates, {
+      openssl: tools.require("openssl"),
+      processes,
+      signal: new AbortController().signal,
+    });
+
+  // A new CA stood beside certificates of the old one, and nothing talked to anything again.
+  it("is done again as a whole when it was made anew only in part", async () => {
+    await make();
+    rmSync(layout.certificate("ca").crt);
+    await expect(make(new Cut(2))).rejects.toMatchObject({ reason: { exit: "SIGTERM" } });
+    await make();
+    const read = (name: string): X509Certificate =>
+      new X509Certificate(readFileSync(layout.certificate(name).crt));
+    for (const name of ["apiserver", "scheduler"])
+      expect(read(name).verify(read("ca").publicKey), name).toBe(true);
+  });
+
+  // An empty sa.key stayed, and openssl could not read it at any later start.
+  it.each([13, 14])("leaves no half of the key of service accounts (call %i)", async (at) => {
+    await expect(make(new Cut(at))).rejects.toMatchObject({ reason: { exit: "SIGTERM" } });
+    await make();
+    for (const file of ["sa.key", "sa.pub"])
+      expect(readFileSync(join(layout.certificates, file), "utf8")).toContain("-----END");
+  });
+
+  it("makes again what cannot be read, and what lost its key", async () => {
+    await make();
+    writeFileSync(layout.certificate("admin").crt, "-----BEGIN CERTIFICATE-----\n");
+    await make();
+    rmSync(layout.certificate("etcd/peer").key);
+    await make();
+    expect(existsSync(layout.certificate("etcd/peer").key)).toBe(true);
+    expect(readFileSync(layout.certificate("admin").crt, "utf8")).toContain("-----END");
+  });
+});
+
 describe("kubeconfigText()", () => {
   it("has the user's certificate in it", () => {
     const [ca, certificate, key] = ["ca", "certificate", "key"].map((text) => Buffer.from(text));
@@ -134,6 +202,64 @@ describe("kubeconfigText()", () => {
   });
 });
 
+describe("deleteTestNamespaces()", () => {
+  let asked: string[];
+  let server: HttpServer;
+  let answer: (path: string) => { status: number; body: string };
+  beforeEach(async () => {
+    asked = [];
+    server = createHttpServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      const { status, body } = answer(request.url!);
+      response.writeHead(status).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    for (const name of ["ca", "admin"]) {
+      const { crt, key } = layout.certificate(name);
+      mkdirSync(layout.certificates, { recursive: true });
+      for (const path of [crt, key]) writeFileSync(path, "");
+    }
+  });
+  afterEach(() => new Promise((resolve) => server.close(resolve)));
+  const run = (): Promise<void> =>
+    deleteTestNamespaces(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, layout);
+
+  it("asks for the end of each, whatever is said to that", async () => {
+    const items = ["a-1", "b-2"].map((name) => ({ metadata: { name } }));
+    answer = (path) =>
+      path.includes("?")
+        ? { status: 200, body: JSON.stringify({ items }) }
+        : { status: 409, body: "" };
+    await run();
+    expect(asked).toEqual([
+      "GET /api/v1/namespaces?labelSelector=e2e-framework",
+      "DELETE /api/v1/namespaces/a-1",
+      "DELETE /api/v1/namespaces/b-2",
+    ]);
+  });
+
+  it("takes null for an empty list", async () => {
+    answer = () => ({ status: 200, body: '{"items":null}' });
+    await run();
+    expect(asked).toHaveLength(1);
+  });
+
+  // A refusal was taken for an empty list, and an answer that is no JSON for a bug of kmips.
+  it.each([
+    [403, '{"kind":"Status"}', "answer 403"],
+    [200, "<html>", "cannot list the namespaces"],
+  ])("says that the apiserver failed on %i %s", async (status, body, why) => {
+    answer = () => ({ status, body });
+    await expect(run()).rejects.toMatchObject({
+      reason: {
+        type: "component",
+        component: "kube-apiserver",
+        why: expect.stringContaining(why) as string,
+      },
+    });
+  });
+});
+
 describe("readState()", () => {
   it("takes what it cannot read for nothing", () => {
     expect(readState(layout)).toBeUndefined();
@@ -141,6 +267,16 @@ describe("readState()", () => {
     expect(readState(layout)?.port).toBe(6443);
     writeState(layout, { ...emptyState("", 1, {}), format: 2 as 1 });
     expect(readState(layout)).toBeUndefined();
+    const program = { pid: 2, started: "boot:1", name: "etcd", log: "/log" };
+    for (const odd of [null, 1, {}, { ...program, pid: 1 }, { ...program, pid: "2" }]) {
+      const text = JSON.stringify({ ...emptyState("", 1, {}), programs: [program, odd] });
+      writeFileSync(layout.state, text);
+      expect(readState(layout), text).toBeUndefined();
+    }
+    for (const text of ["", "null", "{", '{"format":1,"programs":[]}']) {
+      writeFileSync(layout.state, text);
+      expect(readState(layout), text).toBeUndefined();
+    }
   });
 });
 

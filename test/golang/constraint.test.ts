@@ -22,6 +22,9 @@ describe("names of Go files", () => {
     ["riscv64.go", true],
     ["linux_riscv64.go", true],
     ["my_mips64.go", false],
+    // The go tool looks at no more than what stands before the first dot.
+    ["api_windows.pb.go", false],
+    ["api.pb_windows.go", true],
   ])("%s: %s on riscv64", (name, expected) => {
     expect(nameFits(name, RISCV)).toBe(expected);
   });
@@ -41,6 +44,8 @@ describe("build constraints", () => {
     // The newer form counts when both are there.
     ["//go:build riscv64\n// +build mips64le", true, false],
     ["/* //go:build ignore */", true, true],
+    // This began a comment that went on to the next one's end, and took the constraint with it.
+    ["// see pkg/*.go\n//go:build riscv64\n/* more */", true, false],
     ["", true, true],
   ])("%j", (head, riscv, mips) => {
     const text = `// Copyright\n\n${head}\n\npackage x\n\n//go:build ignore\n`;

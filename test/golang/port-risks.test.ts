@@ -58,6 +58,17 @@ describe("what a port loses", () => {
     expect(risks).toEqual([{ importPath: "m.org/unix", kind: "undeclared", names: ["Epoll"] }]);
   });
 
+  it("finds names that a package uses as its own by a dot", () => {
+    const { risks } = risksOf({
+      "m.org/main": { "main.go": 'import . "m.org/unix"\n\nvar x = y.Other + Epoll\n' },
+      "m.org/unix": {
+        "z_linux_mips64le.go": "const (\n\tEpoll = 1\n\tOther = 2\n)\n",
+        "unix.go": "const Same = 2\n",
+      },
+    });
+    expect(risks).toEqual([{ importPath: "m.org/unix", kind: "undeclared", names: ["Epoll"] }]);
+  });
+
   it("finds packages without any file, and functions whose assembly is missing", () => {
     const { risks } = risksOf({
       "m.org/main": { "main.go": 'import (\n\t"m.org/only"\n\t"m.org/asm"\n)\n' },
@@ -141,5 +152,7 @@ var text = "func inString() {}"
       ["a.org/x", "b.org/x"],
       ["c.org/y", "/patched/c.org/y"],
     ]);
+    expect(readGoMod('module\t"m.org/quoted" // why\n').module).toBe("m.org/quoted");
+    expect(readGoMod("").module).toBe("");
   });
 });

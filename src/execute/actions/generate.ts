@@ -8,6 +8,7 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import type { Output } from "../../../cache/index.js";
+import { readGoMod } from "../../golang/index.js";
 import { NodeFailure } from "../../model/failure.js";
 import type { GenerateDefinition, MarkedPackages } from "../../model/node.js";
 import type { ActionContext, ActionOutcome } from "../context.js";
@@ -155,8 +156,8 @@ async function runGenerator(
   );
   if (result.code !== 0) throw commandFailure(what, result);
   const files = new Set([
-    ...filesBelow(written),
-    ...filesBelow(workspace).map((path) => `{gopath}/${path}`),
+    ...writtenPaths(written),
+    ...writtenPaths(workspace).map((path) => `{gopath}/${path}`),
   ]);
   const missing = node.outputs.filter((path) => !files.delete(path));
   if (missing.length > 0 || files.size > 0) {
@@ -190,12 +191,18 @@ function expand(
 /** The path that the source's packages are imported by. */
 function moduleLine(node: GenerateDefinition, ctx: ActionContext): string {
   const text = ctx.store.readBytes(dependencyOutput(ctx, node.modules, "go.mod")).toString("utf8");
-  return /^module\s+"?([^\s"]+)/m.exec(text)?.[1] ?? "main";
+  return readGoMod(text).module || "main";
 }
 
-/** Paths, relative to the directory, of all that is no directory. */
-function filesBelow(directory: string): readonly string[] {
+/**
+ * Paths, relative to the directory, of all that is no directory. What is no regular file, and so no
+ * output, has words behind its path that say it.
+ */
+export function writtenPaths(directory: string): readonly string[] {
   return readdirSync(directory, { withFileTypes: true, recursive: true })
     .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(directory, join(entry.parentPath, entry.name)));
+    .map((entry) => {
+      const path = relative(directory, join(entry.parentPath, entry.name));
+      return entry.isFile() ? path : `${path} (not a regular file)`;
+    });
 }

@@ -12,6 +12,7 @@ import { FlockLocker, holdProcess, type HeldProcess, type Tools } from "../../ho
 import { NodeFailure } from "../../model/failure.js";
 import type { ProcessRunner } from "../../model/ports.js";
 import { excerpt } from "../excerpt.js";
+import { boundToKmips, SYSTEM_PATH } from "../launch.js";
 import { takeState, type BuilderState } from "./state.js";
 
 /** The programs that `kmips setup` built, as blobs of the store. */
@@ -56,7 +57,6 @@ const READY = /running server on /;
 const START_TIMEOUT_MS = 60_000;
 /** MB that the state may hold; only unpacked bases are of use to later builds. */
 const KEPT_STORAGE = "1000,0,4000";
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const CGROUPS = "/sys/fs/cgroup";
 
 export class PrivateBuilder {
@@ -158,10 +158,7 @@ export class PrivateBuilder {
 /** The command line of the daemon, run with its state as the working directory. */
 export function daemonArgv(buildkitd: string, tools: Tools, rootless: boolean): string[] {
   return [
-    tools.require("setpriv"),
-    "--pdeathsig",
-    "KILL",
-    "--",
+    ...boundToKmips(tools),
     tools.require("unshare"),
     ...(rootless ? ["--user", "--map-root-user", "--map-auto"] : []),
     "--mount",

@@ -4,7 +4,7 @@
  * ginkgo's own closing line is never believed: of a run that was cut it counts the spec that was in
  * progress as passed. The lines here are counted from results.
  */
-import { milliseconds, type JunitCase } from "./junit.js";
+import { formatSeconds, type JunitCase } from "./junit.js";
 
 /** ginkgo got SIGINT or SIGTERM: what it says of the spec that ran is no result. */
 const INTERRUPTED = /^Received interrupt\./m;
@@ -111,7 +111,7 @@ export function composeLog(suite: string, total: number, specs: readonly LoggedS
   const skipped = total - count("passed") - count("failed");
   const verdict = failed.length === 0 ? "SUCCESS!" : "FAIL!";
   lines.push(
-    `Ran ${specs.length} of ${total} Specs in ${milliseconds(seconds)} seconds`,
+    `Ran ${specs.length} of ${total} Specs in ${formatSeconds(seconds)} seconds`,
     `${verdict} -- ${count("passed")} Passed | ${count("failed")} Failed | 0 Pending | ${skipped} Skipped`,
     failed.length === 0 ? "PASS" : "FAIL",
     "",

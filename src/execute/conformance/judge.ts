@@ -4,6 +4,7 @@
  * Nothing is a result but a case in a JUnit file that was written to its end. Of a process that was
  * cut, the specs that had ended count, failures included; the one in progress and those after it do not.
  */
+import { lastLines } from "../excerpt.js";
 import { parseGinkgoLog } from "./ginkgo-log.js";
 import { failedCase, parseJunit, type JunitCase } from "./junit.js";
 
@@ -86,7 +87,7 @@ export function judge(names: readonly string[], evidence: Evidence): Judgment {
     ...(suite?.cases ?? []).flatMap(({ name, failure }) =>
       failure === undefined ? [] : [`${name}: ${failure}`],
     ),
-    ...evidence.log.trimEnd().split("\n").slice(-LAST_LINES),
+    lastLines(evidence.log, LAST_LINES),
   ].join("\n");
   return {
     finished: names.map((name) => withOutput(failedCase(SUITE, name, evidence.seconds, why))),

@@ -36,6 +36,17 @@ const NAMED_ENTITIES: Readonly<Record<string, string>> = {
   apos: "'",
 };
 
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&#34;",
+  "'": "&#39;",
+  "\t": "&#x9;",
+  "\n": "&#xA;",
+  "\r": "&#xD;",
+};
+
 /** Reads a file; undefined for something that ginkgo did not finish writing. */
 export function parseJunit(text: string): JunitSuite | undefined {
   const suite = SUITE.exec(text);
@@ -77,7 +88,7 @@ export function composeJunit(
 ): string {
   const seconds = ran.reduce((sum, one) => sum + one.seconds, 0);
   const failures = ran.filter(({ state }) => state === "failed").length;
-  const head = `<testsuite name="${escapeXml(suite)}" tests="${ran.length}" failures="${failures}" errors="0" time="${milliseconds(seconds)}">`;
+  const head = `<testsuite name="${escapeXml(suite)}" tests="${ran.length}" failures="${failures}" errors="0" time="${formatSeconds(seconds)}">`;
   const skipped = otherNames.map(
     (name) =>
       `<testcase name="${escapeXml(name)}" classname="${escapeXml(suite)}" time="0">\n          <skipped></skipped>\n      </testcase>`,
@@ -87,7 +98,7 @@ export function composeJunit(
 }
 
 /** Seconds to the thousandth, as ginkgo writes them. */
-export function milliseconds(seconds: number): string {
+export function formatSeconds(seconds: number): string {
   return String(Math.trunc(seconds * 1000) / 1000);
 }
 
@@ -98,26 +109,19 @@ function attributesOf(text: string): Record<string, string> {
 
 function unescapeXml(text: string): string {
   return text.replace(/&(?:#(\d+)|#x([0-9a-fA-F]+)|(\w+));/g, (whole, decimal, hex, named) => {
-    if (typeof decimal === "string") return String.fromCodePoint(Number(decimal));
-    if (typeof hex === "string") return String.fromCodePoint(parseInt(hex, 16));
+    if (typeof decimal === "string") return character(parseInt(decimal, 10));
+    if (typeof hex === "string") return character(parseInt(hex, 16));
     return NAMED_ENTITIES[String(named)] ?? whole;
   });
+}
+
+function character(code: number): string {
+  return code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd";
 }
 
 /** As Go's encoding/xml escapes; characters that XML cannot hold become U+FFFD. */
 function escapeXml(text: string): string {
   return text
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
-    .replace(/[&<>"'\t\n\r]/g, (c) => {
-      switch (c) {
-        case "&":
-          return "&amp;";
-        case "<":
-          return "&lt;";
-        case ">":
-          return "&gt;";
-        default:
-          return `&#${c === '"' || c === "'" ? String(c.charCodeAt(0)) : `x${c.charCodeAt(0).toString(16).toUpperCase()}`};`;
-      }
-    });
+    .replace(/[&<>"'\t\n\r]/g, (special) => ESCAPES[special] ?? special);
 }

@@ -5,20 +5,17 @@
  * is run again.
  */
 import { hash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf } from "../../../cache/index.js";
+import { readTextIfThere, replaceText } from "../text-file.js";
 import { composeLog, type LoggedSpec } from "./ginkgo-log.js";
-import type { JudgedSpec, Judgment } from "./judge.js";
-import { composeJunit, type JunitCase } from "./junit.js";
+import { SUITE, type JudgedSpec, type Judgment } from "./judge.js";
+import { composeJunit } from "./junit.js";
 
 const FORMAT = 1;
 /** What e2e.test calls them. */
 export const LOG = "e2e.log";
 export const JUNIT = "junit_01.xml";
-
-/** A finished spec, without what was printed about it. */
-export type SpecResult = JunitCase;
 
 interface StoredResult extends JudgedSpec {
   readonly format: typeof FORMAT;
@@ -27,6 +24,7 @@ interface StoredResult extends JudgedSpec {
 /** The suite that the specs are of. */
 type Suite = NonNullable<Judgment["suite"]>;
 
+/** The results below one directory. A kmips that writes them has the directory's lock. */
 export class ConformanceResults {
   /** Where processes of e2e.test have their files. */
   readonly running: string;
@@ -51,16 +49,15 @@ export class ConformanceResults {
    */
   open(programs: Readonly<Record<string, string>>, fresh: boolean): boolean {
     const identity = `${JSON.stringify({ format: FORMAT, programs })}\n`;
-    const before = readText(this.#identity);
-    const isOther = before !== undefined && before !== identity;
-    if (fresh || isOther) {
+    const before = readTextIfThere(this.#identity);
+    if (fresh || before !== identity) {
       for (const path of [this.#specs, this.#suite, this.log, this.junit])
         rmSync(path, { recursive: true, force: true });
     }
     rmSync(this.running, { recursive: true, force: true });
     mkdirSync(this.#specs, { recursive: true, mode: 0o700 });
-    writeFileSync(this.#identity, identity);
-    return isOther && !fresh;
+    replaceText(this.#identity, identity);
+    return !fresh && before !== undefined && before !== identity;
   }
 
   /** The result of a spec that ended. */
@@ -72,8 +69,8 @@ export class ConformanceResults {
   /** Keeps what a process proved. */
   keep({ finished, suite }: Judgment): void {
     for (const result of finished)
-      replace(this.#pathOf(result.name), `${JSON.stringify({ format: FORMAT, ...result })}\n`);
-    if (suite !== undefined) replace(this.#suite, `${JSON.stringify(suite)}\n`);
+      replaceText(this.#pathOf(result.name), `${JSON.stringify({ format: FORMAT, ...result })}\n`);
+    if (suite !== undefined) replaceText(this.#suite, `${JSON.stringify(suite)}\n`);
   }
 
   /** Writes `e2e.log` and `junit_01.xml` of every result that is kept of these specs. */
@@ -82,12 +79,12 @@ export class ConformanceResults {
     if (results.length === 0) return;
     const suite = readJson(this.#suite) as Suite | undefined;
     const all = suite?.names ?? results.map(({ name }) => name);
-    const name = suite?.name ?? "";
+    const name = suite?.name ?? SUITE;
     const logged: LoggedSpec[] = results.map((result) => ({ result, output: result.output }));
-    replace(this.log, composeLog(name, all.length, logged));
+    replaceText(this.log, composeLog(name, all.length, logged));
     const ran = new Set(results.map((result) => result.name));
     const others = all.filter((one) => !ran.has(one));
-    replace(this.junit, composeJunit(name, results, others));
+    replaceText(this.junit, composeJunit(name, results, others));
   }
 
   #pathOf(name: string): string {
@@ -95,27 +92,13 @@ export class ConformanceResults {
   }
 }
 
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
 /** A document; undefined when there is none, or none that was written to its end. */
 function readJson(path: string): unknown {
-  const text = readText(path);
+  const text = readTextIfThere(path);
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {
     return undefined;
   }
-}
-
-function replace(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text);
-  renameSync(`${path}.new`, path);
 }

@@ -1,8 +1,9 @@
 /** Runs conformance specs in one process of e2e.test. */
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf } from "../../../cache/index.js";
 import type { ProcessRunner } from "../../model/ports.js";
+import { LogFile } from "../log-file.js";
+import { readTextIfThere } from "../text-file.js";
 import { specsBegun } from "./ginkgo-log.js";
 import { judge, SUITE, type Judgment } from "./judge.js";
 import { JUNIT, LOG } from "./results.js";
@@ -12,8 +13,8 @@ import { focusOf } from "./spec-list.js";
 const SPEC_TIMEOUT_MS = 1_800_000;
 /** ginkgo removes the spec's namespace, and then writes the results of those before it. */
 const GRACE_MS = 60_000;
-/** Holds the two lines that a spec begins with, wherever a chunk of output ends. */
-const HELD_CHARACTERS = 2_000;
+/** A spec begins with three lines: of those that may go on, the last is not at its end. */
+const HELD_LINES = 3;
 
 export interface BatchOptions {
   /** What starts e2e.test: the emulator, and before it what ends it with kmips. */
@@ -28,7 +29,11 @@ export interface BatchOptions {
   readonly onBegin: (name: string) => void;
 }
 
-/** Runs the specs in `directory`, which is made anew. */
+/**
+ * Runs the specs in `directory`, which is made anew, and judges what e2e.test left there. What `signal`
+ * cuts has no result.
+ * @throws ToolMissingError, SpawnError when it cannot be started
+ */
 export async function runBatch(
   names: readonly string[],
   directory: string,
@@ -36,7 +41,7 @@ export async function runBatch(
 ): Promise<Judgment> {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const log = openSync(join(directory, LOG), "w", 0o644);
+  const log = new LogFile(join(directory, LOG));
   const watch = watchBeginnings(options.onBegin);
   try {
     const timeoutMs = SPEC_TIMEOUT_MS * names.length;
@@ -61,13 +66,13 @@ export async function runBatch(
       signal: options.signal,
       graceMs: GRACE_MS,
       onOutput: (chunk) => {
-        writeSync(log, chunk);
+        log.write(chunk);
         watch(chunk.toString());
       },
     });
     return judge(names, {
-      log: readFileSync(join(directory, LOG), "utf8"),
-      junit: readIfThere(join(directory, JUNIT)),
+      log: readTextIfThere(join(directory, LOG)) ?? "",
+      junit: readTextIfThere(join(directory, JUNIT)),
       exit: result.timedOut
         ? `it was ended after ${timeoutMs / 60_000} minutes`
         : (result.killedBy ?? `exit ${String(result.code)}`),
@@ -75,11 +80,14 @@ export async function runBatch(
       seconds: result.elapsedMs / 1000,
     });
   } finally {
-    closeSync(log);
+    log.close();
   }
 }
 
-/** Takes output as it comes and tells each spec that begins in it, once. */
+/**
+ * Takes output as it comes, wherever a chunk of it ends, and tells each spec that begins in it, once.
+ * Only whole lines are dropped: the rest of one would look like the beginning of another spec.
+ */
 function watchBeginnings(onBegin: (name: string) => void): (text: string) => void {
   const told = new Set<string>();
   let held = "";
@@ -90,15 +98,6 @@ function watchBeginnings(onBegin: (name: string) => void): (text: string) => voi
       told.add(name);
       onBegin(name);
     }
-    held = held.slice(-HELD_CHARACTERS);
+    held = held.split("\n").slice(-HELD_LINES).join("\n");
   };
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
 }

@@ -38,8 +38,9 @@ export async function runSpecs(names: readonly string[], options: RunOptions): P
     for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
       if (signal.aborted) return;
       const directory = join(options.results.running, String(count++));
-      const doubtful = await runOne(batch, directory, { ...options, signal }, unknown);
-      queue.unshift(...doubtful.map((name) => [name]));
+      const left = await runOne(batch, directory, { ...options, signal });
+      unknown.push(...left.unknown);
+      queue.unshift(...left.doubtful.map((name) => [name]));
     }
   };
   const runAll = async (queue: string[][], workers: number): Promise<void> => {
@@ -67,13 +68,19 @@ function batches(names: readonly string[], size: number): string[][] {
   return all;
 }
 
-/** Runs one batch and keeps what it proved; returns the specs that are to run one by one instead. */
+interface Leftovers {
+  /** Names that e2e.test does not have. */
+  readonly unknown: readonly string[];
+  /** Specs that are to run one by one instead. */
+  readonly doubtful: readonly string[];
+}
+
+/** Runs one batch, keeps what it proved and says what it left. */
 async function runOne(
   batch: readonly string[],
   directory: string,
   options: RunOptions,
-  unknown: string[],
-): Promise<readonly string[]> {
+): Promise<Leftovers> {
   const { results, onEvent } = options;
   options.checkServer();
   const begun = new Set<string>();
@@ -92,6 +99,8 @@ async function runOne(
     onEvent({ type: "finished", name: result.name, result });
   }
   for (const name of begun) onEvent({ type: "cut", name });
-  unknown.push(...judgment.unknown);
-  return judgment.isDoubtful ? batch.filter((name) => results.get(name) === undefined) : [];
+  const doubtful = judgment.isDoubtful
+    ? batch.filter((name) => results.get(name) === undefined)
+    : [];
+  return { unknown: judgment.unknown, doubtful };
 }

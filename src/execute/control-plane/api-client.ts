@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
+import { componentFailure } from "./component-failure.js";
 import { apiEndpoint } from "./components.js";
 import type { ControlPlaneLayout } from "./layout.js";
 
@@ -85,15 +86,28 @@ export async function hasDefaultServiceAccount(
   }
 }
 
-/** Asks for the end of every namespace that cut specs left, and does not wait for it. */
+/**
+ * Asks for the end of every namespace that cut specs left, and does not wait for it.
+ * @throws NodeFailure when the apiserver does not answer, or does not list them
+ */
 export async function deleteTestNamespaces(
   server: string,
-  identity: ClientIdentity,
+  layout: ControlPlaneLayout,
 ): Promise<void> {
+  const identity = adminIdentity(layout);
   const url = `${server}/api/v1/namespaces`;
-  const { body } = await ask(`${url}?labelSelector=e2e-framework`, identity);
-  const { items = [] } = JSON.parse(body) as {
-    items?: readonly { readonly metadata: { readonly name: string } }[];
-  };
-  for (const { metadata } of items) await ask(`${url}/${metadata.name}`, identity, "DELETE");
+  try {
+    const { status, body } = await ask(`${url}?labelSelector=e2e-framework`, identity);
+    if (status !== 200) throw new Error(`answer ${status} to ${url}`);
+    // Go writes an empty list as null where nobody made it a list.
+    const { items } = JSON.parse(body) as {
+      items?: readonly { readonly metadata: { readonly name: string } }[] | null;
+    };
+    // One that ends already is refused, which is as well.
+    for (const { metadata } of items ?? [])
+      await ask(`${url}/${metadata.name}`, identity, "DELETE");
+  } catch (error) {
+    const why = `cannot list the namespaces of earlier specs: ${(error as Error).message}`;
+    throw componentFailure("kube-apiserver", layout.log("kube-apiserver"), why);
+  }
 }

@@ -4,8 +4,8 @@
  *
  * P-256 instead of kubeadm's RSA: an emulated server signs with it many times faster.
  */
-import { X509Certificate } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LOOPBACK } from "../../host/index.js";
 import { NodeFailure } from "../../model/failure.js";
@@ -119,21 +119,39 @@ export async function makeCertificates(
   directory: string,
   options: CertificateOptions,
 ): Promise<void> {
-  if (!CERTIFICATES.every(({ name }) => isFresh(join(directory, `${name}.crt`)))) {
+  const bases = CERTIFICATES.map(({ name }) => join(directory, name));
+  if (!bases.every(isFresh)) {
+    // All are gone before the first is made again: when this is cut, what is there by then is not
+    // taken for whole, although a new CA stands beside certificates of the old one.
+    for (const base of bases) rmSync(`${base}.crt`, { force: true });
     for (const certificate of CERTIFICATES) await make(directory, certificate, options);
   }
   const [key, pub] = [join(directory, "sa.key"), join(directory, "sa.pub")];
   if (!existsSync(key)) {
-    await openssl(["genrsa", "-out", key, "2048"], options);
     rmSync(pub, { force: true });
+    await makeFile(key, (out) => openssl(["genrsa", "-out", out, "2048"], options));
   }
-  if (!existsSync(pub)) await openssl(["rsa", "-in", key, "-pubout", "-out", pub], options);
+  if (!existsSync(pub))
+    await makeFile(pub, (out) => openssl(["rsa", "-in", key, "-pubout", "-out", out], options));
 }
 
-function isFresh(path: string): boolean {
-  if (!existsSync(path)) return false;
-  const { validTo } = new X509Certificate(readFileSync(path));
-  return Date.parse(validTo) - Date.now() > RENEW_DAYS * DAY_MS;
+/** Whether a certificate has long to go and has its key; one that cannot be read is made again. */
+function isFresh(base: string): boolean {
+  try {
+    const certificate = new X509Certificate(readFileSync(`${base}.crt`));
+    const key = createPrivateKey(readFileSync(`${base}.key`));
+    const leftMs = Date.parse(certificate.validTo) - Date.now();
+    return leftMs > RENEW_DAYS * DAY_MS && certificate.checkPrivateKey(key);
+  } catch {
+    return false;
+  }
+}
+
+/** Gives a file its name once it is whole: openssl opens what it writes before it has anything. */
+async function makeFile(path: string, write: (out: string) => Promise<void>): Promise<void> {
+  const temporary = `${path}.new`;
+  await write(temporary);
+  renameSync(temporary, path);
 }
 
 async function make(

@@ -5,6 +5,7 @@
 import { LOOPBACK } from "../../host/index.js";
 import type { ControlPlaneLayout } from "./layout.js";
 
+/** TCP ports of the loopback address; etcd's health is plain HTTP, all others are TLS. */
 export interface ControlPlanePorts {
   readonly apiserver: number;
   readonly etcdClient: number;
@@ -28,7 +29,7 @@ export interface Component {
   readonly name: ControlPlaneProgram;
   readonly flags: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
-  /** Answers 200 when it is well. */
+  /** The URL that answers 200 when it is well. */
   readonly health: string;
 }
 

@@ -1,6 +1,7 @@
 /** Where a control plane keeps what: every path below its directory. */
 import { join } from "node:path";
 
+/** The files of one control plane; nothing of it is anywhere else. */
 export class ControlPlaneLayout {
   readonly root: string;
   /** Programs, copied out of the store. */
@@ -42,6 +43,7 @@ export class ControlPlaneLayout {
     return join(this.root, `${user}.conf`);
   }
 
+  /** What a program of this name wrote, of its last run. */
   log(program: string): string {
     return join(this.logs, `${program}.log`);
   }

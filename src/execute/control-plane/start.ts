@@ -18,7 +18,7 @@ import {
 import { NodeFailure } from "../../model/failure.js";
 import { platformName, type Platform } from "../../model/platform.js";
 import type { ProcessRunner } from "../../model/ports.js";
-import { lastLines } from "../excerpt.js";
+import { boundToKmips, emulated, SYSTEM_PATH } from "../launch.js";
 import { asNodeFailure } from "../tool-failure.js";
 import {
   adminIdentity,
@@ -27,11 +27,13 @@ import {
   type ClientIdentity,
 } from "./api-client.js";
 import { makeCertificates } from "./certificates.js";
+import { componentFailure, endedFailure } from "./component-failure.js";
 import {
   apiEndpoint,
   controlPlane,
   flagArguments,
   type Component,
+  type ControlPlanePorts,
   type ControlPlaneProgram,
 } from "./components.js";
 import { kubeconfigText } from "./kubeconfig.js";
@@ -50,8 +52,6 @@ const READY_TIMEOUT_MS = 600_000;
 const POLL_MS = 250;
 /** etcd and the apiserver close their files and connections within it. */
 const GRACE_MS = 10_000;
-const LOG_LINES = 20;
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** A program and the digest of its bytes. */
 export interface ProgramFile {
@@ -92,15 +92,11 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
   const port = await takePort(options.port);
   for (const directory of [layout.certificates, layout.logs, layout.temporary, layout.data])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const openssl = requireTool(tools, "openssl");
+  const openssl = fromTools(tools, () => tools.require("openssl"));
   await makeCertificates(layout.certificates, { openssl, processes: options.processes, signal });
   const identity = adminIdentity(layout);
   writeKubeconfigs(layout, port, identity.ca);
-  const [etcdClient = 0, etcdPeer = 0, etcdHealth = 0, controllerManager = 0, scheduler = 0] =
-    await freePorts(5, [port]);
-  const ports = {
-    ...{ apiserver: port, etcdClient, etcdPeer, etcdHealth, controllerManager, scheduler },
-  };
+  const ports = await otherPorts(port);
   const digests = Object.fromEntries(
     Object.entries(options.programs).map(([name, { digest }]) => [name, digest]),
   );
@@ -132,14 +128,6 @@ export async function endControlPlane(
   removeState(layout);
   rmSync(layout.temporary, { recursive: true, force: true });
   return living;
-}
-
-/** The failure of a control plane one of whose programs ended. */
-export function endedFailure(name: string, log: string, how: string): NodeFailure {
-  return new NodeFailure(
-    { type: "component", component: name, why: `ended with ${how}`, log, excerpt: tailOf(log) },
-    `the whole log is ${log}`,
-  );
 }
 
 class Starter {
@@ -176,7 +164,7 @@ class Starter {
     this.#startedMs.set(name, performance.now());
     const daemon = await startDaemon({
       argv: [
-        ...(outlives ? [] : [requireTool(tools, "setpriv"), "--pdeathsig", "KILL", "--"]),
+        ...(outlives ? [] : fromTools(tools, () => boundToKmips(tools))),
         ...emulated(tools, platform),
         programs[name].path,
         ...flagArguments(flags),
@@ -214,11 +202,7 @@ class Starter {
         if (performance.now() - start > READY_TIMEOUT_MS) {
           const name = this.#startedMs.has(what) ? what : "kube-controller-manager";
           const why = `${what} is not ready after ${READY_TIMEOUT_MS / 1000} s`;
-          const log = layout.log(name);
-          throw new NodeFailure(
-            { type: "component", component: name, why, log, excerpt: tailOf(log) },
-            `the whole log is ${log}`,
-          );
+          throw componentFailure(name, layout.log(name), why);
         }
         await delay(POLL_MS);
       }
@@ -251,19 +235,10 @@ class Starter {
   }
 }
 
-/** What starts a program of the platform: nothing on a machine of the platform itself. */
-export function emulated(tools: Tools, platform: Platform): string[] {
+/** What `find` takes from this machine's tools. @throws NodeFailure when one is missing */
+function fromTools<Found>(tools: Tools, find: () => Found): Found {
   try {
-    const emulator = tools.emulatorFor(platform);
-    return emulator === undefined ? [] : [emulator.path];
-  } catch (error) {
-    throw asNodeFailure(error, tools, `running programs for ${platform.arch}`);
-  }
-}
-
-function requireTool(tools: Tools, name: string): string {
-  try {
-    return tools.require(name);
+    return find();
   } catch (error) {
     throw asNodeFailure(error, tools, "starting a control plane");
   }
@@ -287,6 +262,15 @@ async function takePort(wanted: number | undefined): Promise<number> {
   );
 }
 
+type FivePorts = [number, number, number, number, number];
+
+/** Free ports for all that the apiserver's port is not for. */
+async function otherPorts(apiserver: number): Promise<ControlPlanePorts> {
+  const free = await freePorts(5, [apiserver]);
+  const [etcdClient, etcdPeer, etcdHealth, controllerManager, scheduler] = free as FivePorts;
+  return { apiserver, etcdClient, etcdPeer, etcdHealth, controllerManager, scheduler };
+}
+
 function writeKubeconfigs(layout: ControlPlaneLayout, port: number, ca: Buffer): void {
   for (const user of ["admin", "controller-manager", "scheduler"]) {
     const { crt, key } = layout.certificate(user);
@@ -298,13 +282,5 @@ function writeKubeconfigs(layout: ControlPlaneLayout, port: number, ca: Buffer):
       key: readFileSync(key),
     });
     writeFileSync(layout.kubeconfig(user), text, { mode: 0o600 });
-  }
-}
-
-function tailOf(log: string): string {
-  try {
-    return lastLines(readFileSync(log, "utf8"), LOG_LINES);
-  } catch {
-    return "";
   }
 }

@@ -1,7 +1,7 @@
 /** What runs now, on disk: enough for another kmips to find it, talk to it and end it. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { errnoOf } from "../../../cache/index.js";
+import { rmSync } from "node:fs";
 import { isAlive, type ProcessIdentity } from "../../host/index.js";
+import { readTextIfThere, replaceText } from "../text-file.js";
 import type { ControlPlaneProgram } from "./components.js";
 import type { ControlPlaneLayout } from "./layout.js";
 
@@ -37,30 +37,34 @@ export function emptyState(
 
 /** The state that is on disk; undefined when there is none, or none that can be read. */
 export function readState(layout: ControlPlaneLayout): ControlPlaneState | undefined {
-  let text: string;
-  try {
-    text = readFileSync(layout.state, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = readTextIfThere(layout.state);
+  if (text === undefined) return undefined;
   try {
     const state = JSON.parse(text) as Partial<ControlPlaneState>;
-    return state.format === FORMAT && Array.isArray(state.programs)
-      ? (state as ControlPlaneState)
-      : undefined;
+    const isOurs =
+      state.format === FORMAT &&
+      Number.isSafeInteger(state.port) &&
+      Array.isArray(state.programs) &&
+      state.programs.every(isProgram);
+    return isOurs ? (state as ControlPlaneState) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Replaces the state in one step. */
-export function writeState(layout: ControlPlaneLayout, state: ControlPlaneState): void {
-  const temporary = `${layout.state}.new`;
-  writeFileSync(temporary, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 });
-  renameSync(temporary, layout.state);
+/** Whether it may be looked for and ended: a signal to the group of 1 or less goes to all processes. */
+function isProgram(value: unknown): boolean {
+  const { pid = 0, started, name, log } = value as Partial<RunningProgram>;
+  const texts: unknown[] = [started, name, log];
+  return Number.isSafeInteger(pid) && pid > 1 && texts.every((text) => typeof text === "string");
 }
 
+/** Replaces the state in one step. */
+export function writeState(layout: ControlPlaneLayout, state: ControlPlaneState): void {
+  replaceText(layout.state, `${JSON.stringify(state, undefined, 2)}\n`, 0o600);
+}
+
+/** Forgets what ran; no state is not an error. */
 export function removeState(layout: ControlPlaneLayout): void {
   rmSync(layout.state, { force: true });
 }
