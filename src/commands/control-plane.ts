@@ -8,6 +8,7 @@ import {
   ControlPlaneLayout,
   endControlPlane,
   livingPrograms,
+  minorVersionOf,
   readState,
   startControlPlane,
   type ControlPlaneProgram,
@@ -87,15 +88,15 @@ export async function startUp(
       store.copyTo(digest, path, 0o755);
       return [name, { path, digest }] as const;
     });
+    const programs = Object.fromEntries(files) as Record<ControlPlaneProgram, ProgramFile>;
+    const machine = { platform, tools, processes: environment.processes, signal: request.signal };
     const running = await startControlPlane({
+      ...machine,
       layout,
-      platform,
-      tools,
-      programs: Object.fromEntries(files) as Record<ControlPlaneProgram, ProgramFile>,
-      processes: environment.processes,
+      programs,
+      minor: await minorVersionOf(programs["kube-apiserver"].path, machine),
       port: request.port,
       outlives: request.detach,
-      signal: request.signal,
       onReady: request.onReady,
     });
     return { controlPlane: describe(layout, running.state), running };

@@ -26,6 +26,7 @@ export {
   type ControlPlaneState,
   type RunningProgram,
 } from "./control-plane/state.js";
+export { minorVersionOf } from "./control-plane/version.js";
 export { deleteTestNamespaces } from "./control-plane/api-client.js";
 export type { JunitCase } from "./conformance/junit.js";
 export { ConformanceResults } from "./conformance/results.js";

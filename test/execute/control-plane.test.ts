@@ -21,6 +21,7 @@ import { kubeconfigText } from "../../src/execute/control-plane/kubeconfig.js";
 import { ControlPlaneLayout } from "../../src/execute/control-plane/layout.js";
 import { startControlPlane } from "../../src/execute/control-plane/start.js";
 import { emptyState, readState, writeState } from "../../src/execute/control-plane/state.js";
+import { minorVersionOf } from "../../src/execute/control-plane/version.js";
 import {
   ChildProcessRunner,
   freePorts,
@@ -50,7 +51,7 @@ const tools = new Tools({ path: env["PATH"] ?? "", node: execPath, nodeArch: pro
 
 describe("controlPlane()", () => {
   it("listens on loopback alone", () => {
-    const components = controlPlane(layout, PORTS, "mips64le");
+    const components = controlPlane(layout, PORTS, "mips64le", 16);
     for (const { name, flags, health } of components) {
       expect(health).toMatch(/^https?:\/\/127\.0\.0\.1:\d\//);
       if (name !== "etcd") expect(flags["bind-address"], name).toBe("127.0.0.1");
@@ -63,8 +64,20 @@ describe("controlPlane()", () => {
     expect(insecure).toEqual([undefined, "0", "0", "0"]);
   });
 
+  it("has the flags of a release that knows neither insecure ports nor tokens without an issuer", () => {
+    const [, apiserver, ...clients] = controlPlane(layout, PORTS, "mips64le", 37);
+    expect(apiserver!.flags).toMatchObject({
+      "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
+      "service-account-signing-key-file": `${layout.certificates}/sa.key`,
+    });
+    for (const { flags } of [apiserver!, ...clients]) {
+      expect(flags).not.toHaveProperty("port");
+      expect(flags).not.toHaveProperty("insecure-port");
+    }
+  });
+
   it("has the admission, authorization and request headers that kubeadm v1.16 sets", () => {
-    const argv = flagArguments(controlPlane(layout, PORTS, "mips64le")[1]!.flags);
+    const argv = flagArguments(controlPlane(layout, PORTS, "mips64le", 16)[1]!.flags);
     expect(argv).toEqual(
       expect.arrayContaining([
         "--authorization-mode=Node,RBAC",
@@ -280,6 +293,32 @@ describe("readState()", () => {
   });
 });
 
+describe("minorVersionOf()", () => {
+  /** A program that says the text. */
+  function version(text: string, exit = 0): Promise<number> {
+    const path = join(layout.root, "says");
+    writeFileSync(path, `#!/bin/sh\necho '${text}'\nexit ${exit}\n`, { mode: 0o755 });
+    return minorVersionOf(path, {
+      platform: platformOf(tools.hostArch as Platform["arch"]),
+      tools,
+      processes: new ChildProcessRunner(),
+      signal: new AbortController().signal,
+    });
+  }
+
+  it("is what the program says", async () => {
+    expect(await version("Kubernetes v1.16.2")).toBe(16);
+    expect(await version("Kubernetes v1.37.0-rc.1")).toBe(37);
+  });
+
+  it("is a failure of the program when it says something else", async () => {
+    for (const said of [version("coredns 1.6.5"), version("Kubernetes v1.16.2", 1)])
+      await expect(said).rejects.toMatchObject({
+        reason: { type: "command", what: "kube-apiserver --version" },
+      });
+  });
+});
+
 describe("startControlPlane()", () => {
   /** Every program is this machine's own `path`. */
   function start(
@@ -290,6 +329,7 @@ describe("startControlPlane()", () => {
     return startControlPlane({
       layout,
       platform: platformOf(tools.hostArch as Platform["arch"]),
+      minor: 16,
       programs: {
         etcd: program,
         "kube-apiserver": program,

@@ -70,17 +70,24 @@ export async function isHealthy(url: string, identity: ClientIdentity): Promise<
   );
 }
 
-/** Whether the `default` ServiceAccount of the namespace `default` has its token. */
+/** From it on no ServiceAccount has a Secret with a token: who needs one asks for it. */
+const NO_TOKENS_SINCE = 24;
+
+/**
+ * Whether the `default` ServiceAccount of the namespace `default` is there, with its token where the
+ * minor version of Kubernetes still makes one.
+ */
 export async function hasDefaultServiceAccount(
   port: number,
   identity: ClientIdentity,
+  minor: number,
 ): Promise<boolean> {
   const path = "/api/v1/namespaces/default/serviceaccounts/default";
   try {
     const { status, body } = await ask(`${apiEndpoint(port)}${path}`, identity);
     if (status !== 200) return false;
     const account = JSON.parse(body) as { secrets?: readonly unknown[] };
-    return (account.secrets?.length ?? 0) > 0;
+    return minor >= NO_TOKENS_SINCE || (account.secrets?.length ?? 0) > 0;
   } catch {
     return false;
   }

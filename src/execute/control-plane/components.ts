@@ -1,6 +1,7 @@
 /**
  * The programs of a control plane and their flags: those of kubeadm v1.16's static pods
- * (cmd/kubeadm/app/phases/controlplane/manifests.go and etcd/local.go). Differences have a comment.
+ * (cmd/kubeadm/app/phases/controlplane/manifests.go and etcd/local.go), for later releases with what
+ * changed since. Differences have a comment.
  */
 import { LOOPBACK } from "../../host/index.js";
 import type { ControlPlaneLayout } from "./layout.js";
@@ -23,6 +24,11 @@ export const CONTROL_PLANE = [
   "kube-scheduler",
 ] as const;
 
+/** From it on tokens of service accounts are signed by the apiserver, which has to be told the key. */
+const ISSUER_SINCE = 20;
+/** From it on there are no ports without TLS, nor flags to close them. */
+const ONLY_SECURE_SINCE = 24;
+
 export type ControlPlaneProgram = (typeof CONTROL_PLANE)[number];
 
 export interface Component {
@@ -33,17 +39,21 @@ export interface Component {
   readonly health: string;
 }
 
-/** Everything of one control plane. `arch` is Go's word for what the programs are for. */
+/**
+ * Everything of one control plane. `arch` is Go's word for what the programs are for, `minor` the
+ * minor version of Kubernetes.
+ */
 export function controlPlane(
   layout: ControlPlaneLayout,
   ports: ControlPlanePorts,
   arch: string,
+  minor: number,
 ): Component[] {
   return [
     etcd(layout, ports, arch),
-    apiserver(layout, ports),
-    controllerManager(layout, ports),
-    scheduler(layout, ports),
+    apiserver(layout, ports, minor),
+    controllerManager(layout, ports, minor),
+    scheduler(layout, ports, minor),
   ];
 }
 
@@ -86,7 +96,7 @@ function etcd(layout: ControlPlaneLayout, ports: ControlPlanePorts, arch: string
   };
 }
 
-function apiserver(layout: ControlPlaneLayout, ports: ControlPlanePorts): Component {
+function apiserver(layout: ControlPlaneLayout, ports: ControlPlanePorts, minor: number): Component {
   const serving = layout.certificate("apiserver");
   const kubelet = layout.certificate("apiserver-kubelet-client");
   const proxy = layout.certificate("front-proxy-client");
@@ -108,7 +118,7 @@ function apiserver(layout: ControlPlaneLayout, ports: ControlPlanePorts): Compon
       "etcd-certfile": etcdClient.crt,
       "etcd-keyfile": etcdClient.key,
       "etcd-servers": `https://${LOOPBACK}:${ports.etcdClient}`,
-      "insecure-port": "0",
+      ...(minor < ONLY_SECURE_SINCE && { "insecure-port": "0" }),
       "kubelet-client-certificate": kubelet.crt,
       "kubelet-client-key": kubelet.key,
       "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
@@ -120,6 +130,10 @@ function apiserver(layout: ControlPlaneLayout, ports: ControlPlanePorts): Compon
       "requestheader-group-headers": "X-Remote-Group",
       "requestheader-username-headers": "X-Remote-User",
       "secure-port": String(ports.apiserver),
+      ...(minor >= ISSUER_SINCE && {
+        "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
+        "service-account-signing-key-file": `${layout.certificates}/sa.key`,
+      }),
       "service-account-key-file": `${layout.certificates}/sa.pub`,
       "service-cluster-ip-range": "10.96.0.0/12",
       "tls-cert-file": serving.crt,
@@ -130,12 +144,16 @@ function apiserver(layout: ControlPlaneLayout, ports: ControlPlanePorts): Compon
   };
 }
 
-function controllerManager(layout: ControlPlaneLayout, ports: ControlPlanePorts): Component {
+function controllerManager(
+  layout: ControlPlaneLayout,
+  ports: ControlPlanePorts,
+  minor: number,
+): Component {
   const ca = layout.certificate("ca");
   return {
     name: "kube-controller-manager",
     flags: {
-      ...delegated(layout, "controller-manager", ports.controllerManager),
+      ...delegated(layout, "controller-manager", ports.controllerManager, minor),
       "client-ca-file": ca.crt,
       "cluster-signing-cert-file": ca.crt,
       "cluster-signing-key-file": ca.key,
@@ -152,10 +170,10 @@ function controllerManager(layout: ControlPlaneLayout, ports: ControlPlanePorts)
   };
 }
 
-function scheduler(layout: ControlPlaneLayout, ports: ControlPlanePorts): Component {
+function scheduler(layout: ControlPlaneLayout, ports: ControlPlanePorts, minor: number): Component {
   return {
     name: "kube-scheduler",
-    flags: delegated(layout, "scheduler", ports.scheduler),
+    flags: delegated(layout, "scheduler", ports.scheduler, minor),
     env: {},
     health: `https://${LOOPBACK}:${ports.scheduler}/healthz`,
   };
@@ -166,6 +184,7 @@ function delegated(
   layout: ControlPlaneLayout,
   user: string,
   port: number,
+  minor: number,
 ): Readonly<Record<string, string>> {
   const kubeconfig = layout.kubeconfig(user);
   const serving = layout.certificate(user);
@@ -177,7 +196,7 @@ function delegated(
     // There is only one, and a busy emulator would miss the deadlines of its lease and end.
     "leader-elect": "false",
     // Health on the secure port only; kubeadm leaves the other one open.
-    port: "0",
+    ...(minor < ONLY_SECURE_SINCE && { port: "0" }),
     "secure-port": String(port),
     "tls-cert-file": serving.crt,
     "tls-private-key-file": serving.key,

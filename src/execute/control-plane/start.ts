@@ -63,6 +63,8 @@ export interface StartOptions {
   readonly layout: ControlPlaneLayout;
   readonly programs: Readonly<Record<ControlPlaneProgram, ProgramFile>>;
   readonly platform: Platform;
+  /** Minor version of Kubernetes, as `minorVersionOf` tells it. */
+  readonly minor: number;
   /** The apiserver's port; undefined: a free one. */
   readonly port: number | undefined;
   /** Whether it goes on when kmips ends. */
@@ -88,7 +90,7 @@ export interface RunningControlPlane {
  * @throws NodeFailure of types `component`, `resource`, `tool`, `command`, `interrupted`
  */
 export async function startControlPlane(options: StartOptions): Promise<RunningControlPlane> {
-  const { layout, signal, tools, platform } = options;
+  const { layout, signal, tools, platform, minor } = options;
   const port = await takePort(options.port);
   for (const directory of [layout.certificates, layout.logs, layout.temporary, layout.data])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -102,7 +104,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
   );
   const starter = new Starter(options, emptyState(platformName(platform), port, digests));
   try {
-    const [etcd, apiserver, ...clients] = controlPlane(layout, ports, platform.arch);
+    const [etcd, apiserver, ...clients] = controlPlane(layout, ports, platform.arch, minor);
     for (const first of [etcd, apiserver]) {
       if (first === undefined) continue;
       await starter.start(first);
@@ -110,7 +112,9 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     }
     for (const client of clients) await starter.start(client);
     await Promise.all(clients.map((client) => starter.untilHealthy(client, identity)));
-    await starter.until("default ServiceAccount", () => hasDefaultServiceAccount(port, identity));
+    await starter.until("default ServiceAccount", () =>
+      hasDefaultServiceAccount(port, identity, minor),
+    );
     return starter.running();
   } catch (error) {
     await starter.end();
