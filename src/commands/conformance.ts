@@ -9,7 +9,6 @@ import {
   deleteTestNamespaces,
   emulated,
   endedFailure,
-  livingPrograms,
   parseSpecList,
   readState,
   runSpecs,
@@ -20,6 +19,7 @@ import { NodeFailure } from "../model/failure.js";
 import { platformName } from "../model/platform.js";
 import {
   controlPlaneLayout,
+  endedProgram,
   findPrograms,
   runningControlPlane,
   withLock,
@@ -161,10 +161,11 @@ function selectSpecs(environment: Environment, { specs, focus }: SpecSelection):
 /** @throws NodeFailure when a program of the control plane has ended */
 function checkServer(layout: ControlPlaneLayout): void {
   const state = readState(layout);
-  const living = livingPrograms(state);
-  const dead = state?.programs.find(({ pid }) => !living.some((one) => one.pid === pid));
-  if (dead !== undefined) throw endedFailure(dead.name, dead.log, "no word to this kmips");
-  if (state !== undefined) return;
+  if (state !== undefined) {
+    const dead = endedProgram(state);
+    if (dead !== undefined) throw endedFailure(dead.name, dead.log, "no word to this kmips");
+    return;
+  }
   throw new NodeFailure(
     { type: "busy", what: `The control plane in "${layout.root}" was ended while specs ran` },
     "kmips up --detach starts it again; kmips conformance goes on where it stopped",
