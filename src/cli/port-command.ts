@@ -1,5 +1,5 @@
 /** `kmips port`: from a word for an architecture to the report. */
-import { relative } from "node:path";
+import { dirname, relative } from "node:path";
 import {
   openBuilders,
   port,
@@ -10,6 +10,7 @@ import {
 import { nearest } from "../../grammar/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import { archByAlias, ARCHES, platformName, platformOf, type Platform } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
 import { countFindings, placeOf, printable, renderFindings } from "../report/index.js";
 import { jobsOf, makeReporter, openFor } from "./build-commands.js";
 import { abortOnSignals, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
@@ -74,7 +75,7 @@ function print({ platform, targets, findings, scaffold }: PortReport, streams: S
   streams.out(renderFindings(findings, streams.outPaint));
   const name = platformName(platform);
   const path = printable(relative(process.cwd(), scaffold.path));
-  const directory = path.replace(/\/[^/]*$/, "");
+  const directory = shellWord(dirname(path));
   if (targets.includes(name)) streams.err(`the project is built for ${name} already\n`);
   if (scaffold.state !== "not written") streams.err(`${scaffold.state} ${path}\n`);
   const check = scaffold.passes

@@ -11,6 +11,7 @@ import {
 import { isLoopback } from "../model/image-name.js";
 import type { Address, ComponentDefinition } from "../model/node.js";
 import { platformName } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
 import { UsageError } from "./errors.js";
 import { currentRecords, type ExportSet } from "./export-set.js";
 import type { Workspace } from "./workspace.js";
@@ -108,7 +109,7 @@ function releaseFile(
   if (tree === undefined)
     throw new UsageError(
       `"${address}" is not built, and its files say what Kubernetes ${release.version} wants`,
-      `run kmips build ${address}`,
+      `run kmips build ${shellWord(address)}`,
     );
   const bytes = workspace.store.readTreeFile(tree.digest, path);
   if (bytes === undefined)

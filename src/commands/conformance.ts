@@ -17,6 +17,7 @@ import {
 } from "../execute/index.js";
 import { NodeFailure } from "../model/failure.js";
 import { platformName } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
 import {
   controlPlaneLayout,
   endedProgram,
@@ -191,10 +192,6 @@ function copyPrograms(
   writeFileSync(script, `#!/bin/sh\nexec ${command} "$@"\n`);
   chmodSync(script, 0o755);
   return { e2eTest: program, kubectl: script };
-}
-
-function shellWord(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function temporary(layout: ControlPlaneLayout): string {

@@ -19,6 +19,7 @@ import { FlockLocker, Tools } from "../host/index.js";
 import { NodeFailure } from "../model/failure.js";
 import type { Address } from "../model/node.js";
 import { platformName, type Platform } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
 import { projectDirectory } from "../plan/locations.js";
 import { UsageError } from "./errors.js";
 import { recordOf, type Environment, type Workspace } from "./workspace.js";
@@ -252,7 +253,7 @@ export function findPrograms(
   if (missing.length > 0) {
     throw new UsageError(
       `Not built: ${missing.join(", ")}`,
-      `run kmips build ${missing.map((address) => (address.includes("[") ? `'${address}'` : address)).join(" ")}`,
+      `run kmips build ${missing.map(shellWord).join(" ")}`,
     );
   }
   return found;
