@@ -1,5 +1,5 @@
 /** `kmips images`: what the store has, and what a Kubernetes source wants. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import {
   coverage,
   largestGroup,
@@ -7,7 +7,9 @@ import {
   openBuilders,
   parsePortRows,
   portTable,
+  readNamedFile,
   UsageError,
+  writeText,
   type CoverageReport,
   type ImageRow,
   type Workspace,
@@ -40,6 +42,8 @@ export interface ImagesFlags {
 export async function runImages(globals: GlobalOptions, flags: ImagesFlags): Promise<ExitCode> {
   if (flags.tests !== undefined && flags.for === undefined)
     throw new UsageError("--tests goes with --for", "name the source: --for k8s.io/kubernetes@v…");
+  if (flags.write !== undefined && flags.rows === undefined)
+    throw new UsageError("--write goes with --rows", "name the rows of the port: --rows port.tsv");
   const streams = makeStreams(globals);
   const reporter = makeReporter(globals, streams);
   const { signal } = abortOnSignals();
@@ -116,9 +120,9 @@ function printCoverage(
     typeof tests === "string"
       ? rows.filter(({ name, tag }) => [name, `${name}:${tag}`].includes(tests))
       : rows;
-  if (shown.length === 0)
+  if (typeof tests === "string" && shown.length === 0)
     throw new UsageError(
-      `${source} wants no image "${String(tests)}"`,
+      `${source} wants no image "${tests}"`,
       "kmips images --for without --tests lists them",
     );
   if (globals.json === true) {
@@ -140,24 +144,24 @@ function printTable(
   { rows: path = "", write }: ImagesFlags,
   streams: Streams,
 ): void {
-  const rows = parsePortRows(path, readFileSync(path, "utf8"));
-  const group = largestGroup(workspace.graph) ?? "";
+  const rows = parsePortRows(path, readNamedFile(path));
+  const group = largestGroup(workspace.graph);
   const table = portTable(workspace, { rows, coverage: report, group });
   if (globals.json === true) {
     streams.out(`${JSON.stringify(table)}\n`);
     return;
   }
-  const text = renderPortTable(table.rows, table.run);
+  const text = renderPortTable(table);
   if (write === undefined) {
     streams.out(text);
     return;
   }
-  const document = insertPortTable(readFileSync(write, "utf8"), text);
+  const document = insertPortTable(readNamedFile(write), text);
   if (document === undefined)
     throw new UsageError(
       `"${write}" has no place for the table`,
       "put <!-- kmips images --rows FILE --> and <!-- end of the table --> there, each on its line",
     );
-  writeFileSync(write, document);
+  writeText(realpathSync(write), document);
   streams.err(`${table.rows.length} rows written to ${write}\n`);
 }

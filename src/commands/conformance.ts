@@ -1,7 +1,6 @@
 /** `kmips conformance`: the specs of a list, run against the project's control plane. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf } from "../../cache/index.js";
 import {
   adminIdentity,
   ConformanceResults,
@@ -27,6 +26,7 @@ import {
   type BuiltProgram,
 } from "./control-plane.js";
 import { UsageError } from "./errors.js";
+import { readNamedFile } from "./named-files.js";
 import type { Environment, Workspace } from "./workspace.js";
 
 /** The list that comes with kmips, below the shipped recipes. */
@@ -144,13 +144,7 @@ function reportOf(results: ConformanceResults, names: readonly string[]): Confor
 
 function selectSpecs(environment: Environment, { specs, focus }: SpecSelection): string[] {
   const path = specs ?? join(environment.shipped, SHIPPED_LIST);
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new UsageError(`Cannot read the list of specs "${path}": ${errnoOf(error) ?? ""}`);
-  }
-  const { names, repeated } = parseSpecList(text);
+  const { names, repeated } = parseSpecList(readNamedFile(path));
   if (repeated.length > 0)
     throw new UsageError(`"${path}" names a spec twice: ${repeated.join(", ")}`);
   const selected = focus === undefined ? [...names] : names.filter((name) => focus.test(name));

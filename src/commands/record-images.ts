@@ -12,7 +12,7 @@ import {
   toolsOf,
   word,
 } from "./recorded.js";
-import { readRuns, runFact } from "./group-run.js";
+import { readRuns, RUN_FACT, runFact } from "./group-run.js";
 import type { FactChange } from "./update.js";
 import type { Workspace } from "./workspace.js";
 
@@ -57,7 +57,8 @@ export function recordImages(
   for (const [name, version] of toolsOf(plan, closureOf(graph, recorded)))
     after.set(`${TOOL_FACT} ${name} ${word(version)}`, inputs.hostArch);
   for (const run of readRuns(workspace)) {
-    for (const fact of after.keys()) if (fact.startsWith(`run ${run.group} `)) after.delete(fact);
+    for (const fact of after.keys())
+      if (fact.startsWith(`${RUN_FACT} ${run.group} `)) after.delete(fact);
     after.set(runFact(run), run.images);
   }
   const facts = changesBetween(own, after);
