@@ -2,6 +2,7 @@
  * `kmips images --for`: the images that the end-to-end tests of a Kubernetes source use, and what
  * this project has of each.
  */
+import type { Digest } from "../../cache/index.js";
 import { globMatches, isModulePath, withoutPlatform } from "../analyze/index.js";
 import {
   CSI_MANIFESTS,
@@ -21,9 +22,9 @@ import type { BuildGraph } from "../model/graph.js";
 import { InternalError } from "../model/invariant.js";
 import type { Address, GraphNode } from "../model/node.js";
 import { platformName } from "../model/platform.js";
-import { planBuild, type Plan } from "../plan/plan.js";
+import { planBuild } from "../plan/plan.js";
 import { execute, type BuildRequest } from "./build.js";
-import { topOutput } from "./built-image.js";
+import { digestIn } from "./built-image.js";
 import { UsageError } from "./errors.js";
 import { recordOf, selectNode, type Workspace } from "./workspace.js";
 
@@ -136,7 +137,7 @@ async function fetchTree(
   workspace: Workspace,
   node: GraphNode,
   request: CoverageRequest,
-): Promise<string> {
+): Promise<Digest> {
   const { address } = node;
   const graph: BuildGraph = {
     ...workspace.graph,
@@ -166,21 +167,18 @@ async function fetchTree(
 
 function readWanted(
   { store }: Workspace,
-  tree: string,
+  tree: Digest,
   source: string,
 ): { readonly image: ManifestImage; readonly tests: readonly ImageUser[] }[] {
-  const digest = tree as Parameters<typeof store.listTree>[0];
   const paths = store
-    .listTree(digest)
+    .listTree(tree)
     .filter((entry) => entry.type === "file")
     .map(({ path }) => path);
   const readAll = (accepts: (path: string) => boolean): Map<string, string> =>
     new Map(
-      paths
-        .filter(accepts)
-        .map((path) => [path, store.readTreeFile(digest, path)?.toString() ?? ""]),
+      paths.filter(accepts).map((path) => [path, store.readTreeFile(tree, path)?.toString() ?? ""]),
     );
-  const manifest = store.readTreeFile(digest, MANIFEST_PATH)?.toString();
+  const manifest = store.readTreeFile(tree, MANIFEST_PATH)?.toString();
   if (manifest === undefined)
     throw new UsageError(
       `${source} has no ${MANIFEST_PATH}`,
@@ -194,7 +192,7 @@ function readWanted(
       )
     : [];
   const module = /^module\s+"?([^\s"]+)/m.exec(
-    store.readTreeFile(digest, "go.mod")?.toString() ?? "",
+    store.readTreeFile(tree, "go.mod")?.toString() ?? "",
   )?.[1];
   const users = imageUsers(
     readAll(isTestSource),
@@ -236,12 +234,6 @@ function imageNodes(workspace: Workspace): MadeImage[] {
   );
   const plan = planBuild({ ...workspace, selection: images.map(({ address }) => address) });
   return images.map((image) => ({ ...image, digest: digestIn(plan, image.address) }));
-}
-
-/** The digest of an image's manifest as the recipes are now; undefined when it is not built. */
-export function digestIn(plan: Plan, address: Address): string | undefined {
-  const decision = plan.nodes.get(address)?.decision;
-  return decision?.state === "cached" ? topOutput(decision.record)?.digest : undefined;
 }
 
 /** Whether a recipe's `volume/nfs:1.0` is what `REGISTRY/volume/nfs:1.0` names. */

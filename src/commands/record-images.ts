@@ -8,6 +8,7 @@ import {
   imageFact,
   namedImages,
   recordedImages,
+  type RecordedImage,
   TOOL_FACT,
   toolsOf,
   word,
@@ -40,9 +41,12 @@ export function recordImages(
   const path = join(environment.root, LOCK_NAME);
   const own = readLock(path, environment.reader).facts;
   const images = recordedImages(workspace, namedImages(workspace, selection));
-  const built = images.filter((image) => image.built !== undefined);
-  const replaced = new Set(built.map(({ reference, platform }) => `${reference} ${platform}`));
-  const present = new Set(images.map(({ reference, platform }) => `${reference} ${platform}`));
+  const built = images.flatMap((image) =>
+    image.built === undefined ? [] : [{ ...image, built: image.built }],
+  );
+  const nameOf = ({ reference, platform }: RecordedImage): string => `${reference} ${platform}`;
+  const replaced = new Set(built.map(nameOf));
+  const present = new Set(images.map(nameOf));
   const after = new Map(own);
   for (const fact of own.keys()) {
     const [kind, reference, platform] = fact.split(" ");
@@ -51,7 +55,7 @@ export function recordImages(
     if ((kind === IMAGE_FACT && isStale) || (kind === TOOL_FACT && everything)) after.delete(fact);
   }
   for (const { reference, platform, fingerprint, built: digest } of built)
-    after.set(imageFact(reference, platform, fingerprint), digest as string);
+    after.set(imageFact(reference, platform, fingerprint), digest);
   const recorded = built.map(({ address }) => address);
   const plan = planBuild({ ...workspace, selection: recorded });
   for (const [name, version] of toolsOf(plan, closureOf(graph, recorded)))
