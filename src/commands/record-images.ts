@@ -7,8 +7,8 @@ import {
   IMAGE_FACT,
   imageFact,
   namedImages,
+  recordableNames,
   recordedImages,
-  type RecordedImage,
   TOOL_FACT,
   toolsOf,
   word,
@@ -44,16 +44,19 @@ export function recordImages(
   const built = images.flatMap((image) =>
     image.built === undefined ? [] : [{ ...image, built: image.built }],
   );
-  const nameOf = ({ reference, platform }: RecordedImage): string => `${reference} ${platform}`;
-  const replaced = new Set(built.map(nameOf));
-  const present = new Set(images.map(nameOf));
+  const replaced = new Set(built.map(({ reference, platform }) => `${reference} ${platform}`));
+  const present = recordableNames(graph);
   const after = new Map(own);
   for (const fact of own.keys()) {
     const [kind, reference, platform] = fact.split(" ");
     const image = `${reference ?? ""} ${platform ?? ""}`;
     const isStale = replaced.has(image) || (everything && !present.has(image));
-    if ((kind === IMAGE_FACT && isStale) || (kind === TOOL_FACT && everything)) after.delete(fact);
+    if (kind === IMAGE_FACT && isStale) after.delete(fact);
   }
+  const isKind = (fact: string, kind: string): boolean => fact.startsWith(`${kind} `);
+  // What stays was recorded with tools that must stay too: they explain a difference.
+  if (![...after.keys()].some((fact) => isKind(fact, IMAGE_FACT)))
+    for (const fact of own.keys()) if (isKind(fact, TOOL_FACT)) after.delete(fact);
   for (const { reference, platform, fingerprint, built: digest } of built)
     after.set(imageFact(reference, platform, fingerprint), digest);
   const recorded = built.map(({ address }) => address);

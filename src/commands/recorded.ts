@@ -4,6 +4,7 @@
  */
 import type { Digest } from "../../cache/index.js";
 import { Fingerprints, type Action } from "../keys/index.js";
+import type { BuildGraph } from "../model/graph.js";
 import { InternalError } from "../model/invariant.js";
 import type { Address } from "../model/node.js";
 import { platformName } from "../model/platform.js";
@@ -83,6 +84,14 @@ export function imageFact(reference: string, platform: string, fingerprint: stri
 /** The platform as records spell it; an index has several. */
 function recordedPlatform(definition: NamedDefinition): string {
   return definition.kind === "index" ? "any" : platformName(definition.platform);
+}
+
+/** `REFERENCE PLATFORM` of every image that a graph can have a record of, optional cells included. */
+export function recordableNames({ nodes }: BuildGraph): ReadonlySet<string> {
+  const names = [...nodes.values()].flatMap(({ definition }) =>
+    isNamed(definition) ? [`${definition.reference} ${recordedPlatform(definition)}`] : [],
+  );
+  return new Set(names);
 }
 
 /** Of the graph as the recipes alone decide it: what was built before must not matter. */
