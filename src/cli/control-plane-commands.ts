@@ -21,7 +21,7 @@ import {
   renderSpec,
   renderSpecSummary,
 } from "../report/index.js";
-import { openFor } from "./build-commands.js";
+import { openFor } from "./open.js";
 import {
   abortOnSignals,
   makeEnvironment,

@@ -4,7 +4,6 @@ import {
   coverage,
   largestGroup,
   listImages,
-  openBuilders,
   parsePortRows,
   portTable,
   readNamedFile,
@@ -24,8 +23,8 @@ import {
   renderPortTable,
   renderTable,
 } from "../report/index.js";
-import { jobsOf, makeReporter, openFor } from "./build-commands.js";
-import { abortOnSignals, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
+import type { GlobalOptions, Streams } from "./environment.js";
+import { withBuilders } from "./open.js";
 
 export interface ImagesFlags {
   /** MODULE@VERSION or a source of the project. */
@@ -44,36 +43,18 @@ export async function runImages(globals: GlobalOptions, flags: ImagesFlags): Pro
     throw new UsageError("--tests goes with --for", "name the source: --for k8s.io/kubernetes@v…");
   if (flags.write !== undefined && flags.rows === undefined)
     throw new UsageError("--write goes with --rows", "name the rows of the port: --rows port.tsv");
-  const streams = makeStreams(globals);
-  const reporter = makeReporter(globals, streams);
-  const { signal } = abortOnSignals();
-  const workspace = await openFor(globals, reporter);
-  const builders = openBuilders(workspace, undefined);
-  try {
+  return withBuilders(globals, async ({ workspace, streams, reporter, running }) => {
     if (flags.for === undefined && flags.rows === undefined)
       return listBuilt(globals, workspace, streams);
     const wanted = flags.for;
     const report =
-      wanted === undefined
-        ? undefined
-        : await coverage(workspace, {
-            source: wanted,
-            jobs: jobsOf(undefined),
-            offline: globals.offline ?? false,
-            signal,
-            onEvent: (event) => reporter.event(event),
-            builders,
-          });
+      wanted === undefined ? undefined : await coverage(workspace, { ...running, source: wanted });
     reporter.end();
     workspace.fileIndex.save();
     if (flags.rows !== undefined) printTable(globals, workspace, report, flags, streams);
     else if (report !== undefined) printCoverage(globals, report, flags.tests, streams);
     return EXIT.ok;
-  } finally {
-    reporter.end();
-    await builders.close();
-    await workspace.store.close();
-  }
+  });
 }
 
 function listBuilt(globals: GlobalOptions, workspace: Workspace, streams: Streams): ExitCode {

@@ -167,18 +167,20 @@ async function fetchTree(
 
 function readWanted(
   { store }: Workspace,
-  tree: Digest,
+  digest: Digest,
   source: string,
 ): { readonly image: ManifestImage; readonly tests: readonly ImageUser[] }[] {
   const paths = store
-    .listTree(tree)
+    .listTree(digest)
     .filter((entry) => entry.type === "file")
     .map(({ path }) => path);
   const readAll = (accepts: (path: string) => boolean): Map<string, string> =>
     new Map(
-      paths.filter(accepts).map((path) => [path, store.readTreeFile(tree, path)?.toString() ?? ""]),
+      paths
+        .filter(accepts)
+        .map((path) => [path, store.readTreeFile(digest, path)?.toString() ?? ""]),
     );
-  const manifest = store.readTreeFile(tree, MANIFEST_PATH)?.toString();
+  const manifest = store.readTreeFile(digest, MANIFEST_PATH)?.toString();
   if (manifest === undefined)
     throw new UsageError(
       `${source} has no ${MANIFEST_PATH}`,
@@ -192,7 +194,7 @@ function readWanted(
       )
     : [];
   const module = /^module\s+"?([^\s"]+)/m.exec(
-    store.readTreeFile(tree, "go.mod")?.toString() ?? "",
+    store.readTreeFile(digest, "go.mod")?.toString() ?? "",
   )?.[1];
   const users = imageUsers(
     readAll(isTestSource),
