@@ -73,7 +73,7 @@ export function listSpecs(environment: Environment, selection: SpecSelection): C
   const results = new ConformanceResults(
     controlPlaneLayout(environment, selection.directory).conformance,
   );
-  return reportOf(results, selectSpecs(environment, selection));
+  return reportOf(results, selectSpecs(environment, selection).selected);
 }
 
 /**
@@ -87,7 +87,7 @@ export async function runConformance(
 ): Promise<ConformanceReport> {
   const { environment, tools } = workspace;
   const layout = controlPlaneLayout(environment, request.directory);
-  const names = selectSpecs(environment, request);
+  const { all, selected } = selectSpecs(environment, request);
   const controlPlane = runningControlPlane(layout);
   const [e2eTest, kubectl] = findPrograms(workspace, [
     { component: "component.e2e", program: "e2e_test" },
@@ -103,10 +103,9 @@ export async function runConformance(
       kubectl: kubectl.digest,
     };
     if (results.open(digests, request.fresh)) request.onEvent({ type: "outdated" });
-    const rest = names.filter((name) => results.get(name) === undefined);
-    const kept = names.length - rest.length;
-    request.onEvent({ type: "plan", selected: names.length, kept });
-    const all = selectSpecs(environment, { ...request, focus: undefined });
+    const rest = selected.filter((name) => results.get(name) === undefined);
+    const kept = selected.length - rest.length;
+    request.onEvent({ type: "plan", selected: selected.length, kept });
     try {
       await deleteTestNamespaces(controlPlane.server, adminIdentity(layout));
       const unknown = await runSpecs(rest, {
@@ -133,7 +132,7 @@ export async function runConformance(
     } finally {
       results.write(all);
     }
-    return reportOf(results, names);
+    return reportOf(results, selected);
   });
 }
 
@@ -142,15 +141,19 @@ function reportOf(results: ConformanceResults, names: readonly string[]): Confor
   return { rows, log: results.log, junit: results.junit };
 }
 
-function selectSpecs(environment: Environment, { specs, focus }: SpecSelection): string[] {
+/** Every spec of the list, and those that the focus finds. @throws UsageError when it finds none */
+function selectSpecs(
+  environment: Environment,
+  { specs, focus }: SpecSelection,
+): { readonly all: readonly string[]; readonly selected: readonly string[] } {
   const path = specs ?? join(environment.shipped, SHIPPED_LIST);
   const { names, repeated } = parseSpecList(readNamedFile(path));
   if (repeated.length > 0)
     throw new UsageError(`"${path}" names a spec twice: ${repeated.join(", ")}`);
-  const selected = focus === undefined ? [...names] : names.filter((name) => focus.test(name));
+  const selected = focus === undefined ? names : names.filter((name) => focus.test(name));
   if (selected.length === 0)
     throw new UsageError(`No spec in "${path}" matches`, "kmips conformance --list shows them");
-  return selected;
+  return { all: names, selected };
 }
 
 /** @throws NodeFailure when a program of the control plane has ended */

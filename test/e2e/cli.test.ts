@@ -99,6 +99,11 @@ describe("wrong usage", () => {
     [["export", "one"], "--output"],
     [["plan", "-C", "/none/such"], "name the project with -C DIRECTORY"],
     [["key", "image.*"], "name one"],
+    [["images", "--rows", "none.tsv"], 'Cannot read "none.tsv": ENOENT'],
+    [["images", "--write", "README.md"], "--rows port.tsv"],
+    [["fmt", "none.kmips"], 'none.kmips": ENOENT'],
+    [["down", "--dir", "project.kmips"], "is not a directory"],
+    [["conformance", "--list", "--specs", "none.txt"], 'none.txt": ENOENT'],
   ])("%j exits with 2 and says what would be right", async (args, help) => {
     const { code, stdout, stderr } = await world.kmips(args);
     expect(code, stderr).toBe(EXIT.usage);
