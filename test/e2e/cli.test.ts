@@ -302,6 +302,28 @@ describe("query, graph and images", () => {
   });
 });
 
+describe("verify --store", () => {
+  it("exits with 4 over damage, for people as for programs", async () => {
+    for (const more of [[], ["--json"]]) {
+      const other = new World({
+        "project.kmips": `kmips 1\nproject { name = "a", targets = [mips64le] }\nimage x { files { "/a" -> text("a") } }\n`,
+      });
+      try {
+        await other.build();
+        const blobs = join(other.store, "blobs/sha256");
+        const path = join(blobs, readdirSync(blobs)[0] ?? "");
+        chmodSync(path, 0o644);
+        writeFileSync(path, "damaged");
+        const { code, stdout } = await other.kmips(["verify", "--store", ...more]);
+        expect(code, stdout).toBe(EXIT.mismatch);
+        expect(stdout).toContain("damaged");
+      } finally {
+        await other.remove();
+      }
+    }
+  });
+});
+
 describe("fmt", () => {
   it("formats in place, keeps comments, and has nothing to do the second time", async () => {
     const other = new World({
