@@ -1,6 +1,6 @@
 /** `kmips up` and `kmips down`: a control plane of the programs that this project builds. */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { errnoOf, StorageError, type Digest } from "../../cache/index.js";
 import {
   apiEndpoint,
@@ -57,15 +57,17 @@ export interface StartedControlPlane {
 
 /**
  * Where the control plane of a project is, or the one of the named directory.
- * @throws UsageError when something else than a directory is there
+ * @throws UsageError when something else than a directory is there, or above it
  */
 export function controlPlaneLayout(
   { storePath, root }: Pick<Environment, "storePath" | "root">,
   directory: string | undefined,
 ): ControlPlaneLayout {
   const path = directory ?? join(projectDirectory(storePath, root), "control-plane");
-  if (existsSync(path) && !statSync(path).isDirectory())
-    throw new UsageError(`"${path}" is not a directory`, "name another one with --dir");
+  let nearest = path;
+  while (!existsSync(nearest) && nearest !== dirname(nearest)) nearest = dirname(nearest);
+  if (!statSync(nearest).isDirectory())
+    throw new UsageError(`"${nearest}" is not a directory`, "name another one with --dir");
   return new ControlPlaneLayout(path);
 }
 

@@ -49,10 +49,11 @@ describe("tearDown()", () => {
 });
 
 describe("controlPlaneLayout()", () => {
-  it("refuses a file", () => {
-    const path = join(root, "file");
-    writeFileSync(path, "");
-    expect(() => controlPlaneLayout(environment, path)).toThrow(/is not a directory/);
+  it.each(["file", "file/a/b"])("refuses %s, where a file is", (name) => {
+    writeFileSync(join(root, "file"), "");
+    expect(() => controlPlaneLayout(environment, join(root, name))).toThrow(
+      /file" is not a directory/,
+    );
   });
 
   it("is below the project's place in the store when no directory is named", () => {

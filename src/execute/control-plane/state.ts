@@ -41,7 +41,7 @@ export function readState(layout: ControlPlaneLayout): ControlPlaneState | undef
   try {
     text = readFileSync(layout.state, "utf8");
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "")) return undefined;
+    if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
   try {
