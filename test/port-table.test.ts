@@ -67,6 +67,7 @@ describe("parsePortRows()", () => {
   it.each([
     ["image\ta\t1\t\t", "has neither a node nor a note"],
     ["image\ta\t1\t\twhy not", 'its note is not "open: …"'],
+    ["image\ta\t1\t\topen:", 'its note is not "open: …"'],
     ["image\ta", "is no row"],
     ["thing\ta\t1\timage.a", "is no row"],
     ["image\ta\t1\timage.a\nimage\ta\t1\timage.b", "stands twice"],
@@ -90,7 +91,11 @@ describe("renderPortTable()", () => {
 
   it("has one line a row, and says of open ones why", () => {
     const open = { ...row, sources: [], patches: [], digest: undefined, note: "open: a | b" };
-    expect(renderPortTable([row, open], undefined).split("\n").slice(2)).toEqual([
+    expect(
+      renderPortTable({ rows: [row, open], run: undefined })
+        .split("\n")
+        .slice(2),
+    ).toEqual([
       "| **etcd** | 3.3.15 | 3.3.15 | `go.etcd.io/etcd@v3.3.15` | 2: 0001-a, 0002-b | 2 of 2 | `sha256:aaaaaaaaaaaa` |",
       "| **etcd** | 3.3.15 | open | a \\| b |  | 2 of 2 |  |",
       "",

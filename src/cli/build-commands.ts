@@ -1,14 +1,9 @@
 /** The commands that plan, run and verify nodes, from options to text and exit code. */
-import { availableParallelism } from "node:os";
-import { readFileSync } from "node:fs";
 import {
   build,
   matchNodes,
-  openBuilders,
-  openWorkspace,
   REMEDIES,
   selectNodes,
-  UsageError,
   verify,
   type SavedPlanTarget,
   type Workspace,
@@ -20,7 +15,6 @@ import { planPath, selectionText } from "../plan/locations.js";
 import { planBuild, type Plan } from "../plan/plan.js";
 import {
   causeText,
-  createReporter,
   explainNode,
   formatBytes,
   planAsData,
@@ -29,18 +23,9 @@ import {
   renderTable,
   renderWhy,
   unknownLines,
-  type Reporter,
 } from "../report/index.js";
-import {
-  abortOnSignals,
-  BUILD_ID,
-  makeEnvironment,
-  makeStreams,
-  progressMode,
-  terminalColumns,
-  type GlobalOptions,
-  type Streams,
-} from "./environment.js";
+import { BUILD_ID, progressMode, type GlobalOptions, type Streams } from "./environment.js";
+import { jobsOf, withBuilders, withWorkspace } from "./open.js";
 import {
   buildAsData,
   buildExitCode,
@@ -68,49 +53,44 @@ export async function runBuild(
   patterns: readonly string[],
   flags: BuildFlags,
 ): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const reporter = makeReporter(globals, streams);
-  const interruption = abortOnSignals();
-  const workspace = await openFor(globals, reporter);
-  const builders = openBuilders(workspace, flags.builder);
-  try {
-    for (const note of workspace.notes) reporter.event({ type: "note", ...note });
-    const result = await build(workspace, {
-      select: (graph) => selectNodes(graph, patterns),
-      jobs: jobsOf(flags.jobs),
-      keepGoing: flags.keepGoing ?? false,
-      offline: isOffline(globals, flags),
-      expectCached: flags.expectCached ?? false,
-      force: flags.force ?? false,
-      signal: interruption.signal,
-      onEvent: (event) => reporter.event(event),
-      builders,
-      savedPlan: savedPlanTarget(workspace, patterns),
-      now: () => performance.now(),
-    });
-    reporter.end();
-    if (result.report === undefined) return reportUnexpectedWork(globals, streams, result.plan);
-    const groups = groupsOf(result.graph);
-    const counts = countOutcomes(result.report.outcomes, groups);
-    if (globals.json === true)
-      streams.out(`${JSON.stringify(buildAsData(counts, result.images))}\n`);
-    else streams.out(imageLines(result.images));
-    const mode = progressMode(globals);
-    if (mode !== "json") streams.err(failureSummary(result, counts, streams.errPaint));
-    if (mode !== "json" && mode !== "quiet") {
-      streams.err(closingLine(counts, counts.executed > 0 ? result.elapsedMs : undefined));
-    }
-    const code = (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);
-    if (code !== EXIT.ok) return code;
-    rememberGroup(workspace, patterns, result, counts);
-    const expected = flags.expectRecorded ?? false;
-    if (counts.executed === 0 && !expected) return code;
-    return compareWithRecords(workspace, result, expected, streams);
-  } finally {
-    reporter.end();
-    await builders.close();
-    await workspace.store.close();
-  }
+  const open = { builder: flags.builder };
+  return withBuilders(
+    globals,
+    async ({ workspace, streams, reporter, interruption, running }) => {
+      for (const note of workspace.notes) reporter.event({ type: "note", ...note });
+      const result = await build(workspace, {
+        ...running,
+        select: (graph) => selectNodes(graph, patterns),
+        jobs: jobsOf(flags.jobs),
+        keepGoing: flags.keepGoing ?? false,
+        offline: isOffline(globals, flags),
+        expectCached: flags.expectCached ?? false,
+        force: flags.force ?? false,
+        savedPlan: savedPlanTarget(workspace, patterns),
+        now: () => performance.now(),
+      });
+      reporter.end();
+      if (result.report === undefined) return reportUnexpectedWork(globals, streams, result.plan);
+      const groups = groupsOf(result.graph);
+      const counts = countOutcomes(result.report.outcomes, groups);
+      if (globals.json === true)
+        streams.out(`${JSON.stringify(buildAsData(counts, result.images))}\n`);
+      else streams.out(imageLines(result.images));
+      const mode = progressMode(globals);
+      if (mode !== "json") streams.err(failureSummary(result, counts, streams.errPaint));
+      if (mode !== "json" && mode !== "quiet") {
+        streams.err(closingLine(counts, counts.executed > 0 ? result.elapsedMs : undefined));
+      }
+      const code =
+        (interruption.exitCode() as ExitCode | undefined) ?? buildExitCode(result, counts);
+      if (code !== EXIT.ok) return code;
+      rememberGroup(workspace, patterns, result, counts);
+      const expected = flags.expectRecorded ?? false;
+      if (counts.executed === 0 && !expected) return code;
+      return compareWithRecords(workspace, result, expected, streams);
+    },
+    open,
+  );
 }
 
 /** `kmips --offline build` and `kmips build --offline` mean the same. */
@@ -157,9 +137,7 @@ export async function runPlan(
   patterns: readonly string[],
   flags: PlanFlags,
 ): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const workspace = await openFor(globals, undefined, streams);
-  try {
+  return withWorkspace(globals, (workspace, streams) => {
     const plan = planBuild({ ...workspace, selection: selectNodes(workspace.graph, patterns) });
     workspace.fileIndex.save();
     const { unknown } = workspace;
@@ -167,16 +145,12 @@ export async function runPlan(
     if (globals.json === true) streams.out(`${JSON.stringify(planAsData(plan, unknown))}\n`);
     else streams.out(renderPlan(plan, { paint: streams.outPaint, all, unknown }));
     return EXIT.ok;
-  } finally {
-    await workspace.store.close();
-  }
+  });
 }
 
 /** `kmips why`. */
 export async function runWhy(globals: GlobalOptions, pattern: string): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const workspace = await openFor(globals, undefined, streams);
-  try {
+  return withWorkspace(globals, (workspace, streams) => {
     const addresses = matchNodes(workspace.graph, [pattern]);
     const plan = planBuild({ ...workspace, selection: addresses });
     const answers = addresses
@@ -189,9 +163,7 @@ export async function runWhy(globals: GlobalOptions, pattern: string): Promise<E
         streams.out(`${line}\n`);
     }
     return EXIT.ok;
-  } finally {
-    await workspace.store.close();
-  }
+  });
 }
 
 export interface VerifyFlags {
@@ -206,19 +178,12 @@ export async function runVerify(
   patterns: readonly string[],
   flags: VerifyFlags,
 ): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const reporter = makeReporter(globals, streams);
-  const interruption = abortOnSignals();
-  const workspace = await openFor(globals, reporter);
-  const builders = openBuilders(workspace, undefined);
-  try {
+  return withBuilders(globals, async ({ workspace, streams, reporter, running }) => {
     if (flags.blobs === true) return await verifyStore(globals, workspace, streams);
     const report = await verify(workspace, selectNodes(workspace.graph, patterns), {
+      ...running,
       jobs: jobsOf(flags.jobs),
       offline: isOffline(globals, flags),
-      signal: interruption.signal,
-      onEvent: (event) => reporter.event(event),
-      builders,
     });
     reporter.end();
     if (globals.json === true) streams.out(`${JSON.stringify(report)}\n`);
@@ -239,11 +204,7 @@ export async function runVerify(
       );
     }
     return EXIT.mismatch;
-  } finally {
-    reporter.end();
-    await builders.close();
-    await workspace.store.close();
-  }
+  });
 }
 
 async function verifyStore(
@@ -252,9 +213,10 @@ async function verifyStore(
   streams: Streams,
 ): Promise<ExitCode> {
   const report = await workspace.store.verifyStore({});
+  const code = report.damaged.length > 0 ? EXIT.mismatch : EXIT.ok;
   if (globals.json === true) {
     streams.out(`${JSON.stringify(report)}\n`);
-    return report.damaged.length > 0 ? EXIT.mismatch : EXIT.ok;
+    return code;
   }
   for (const damage of report.damaged)
     streams.out(
@@ -271,47 +233,5 @@ async function verifyStore(
     ),
   );
   if (report.damaged.length > 0) streams.out("kmips build runs again what they belonged to\n");
-  return EXIT.ok;
-}
-
-export function jobsOf(wanted: number | undefined): number {
-  if (wanted === undefined) return availableParallelism();
-  if (!Number.isInteger(wanted) || wanted < 1)
-    throw new UsageError("--jobs takes a whole number from 1", "e.g. --jobs 2");
-  return wanted;
-}
-
-export function makeReporter(globals: GlobalOptions, streams: Streams): Reporter {
-  return createReporter({
-    mode: progressMode(globals),
-    paint: streams.errPaint,
-    write: streams.err,
-    columns: terminalColumns(),
-    now: () => performance.now(),
-    every: (ms, tick) => {
-      const timer = setInterval(tick, ms).unref();
-      return () => clearInterval(timer);
-    },
-    readLog: (path) => {
-      try {
-        return readFileSync(path, "utf8");
-      } catch {
-        return undefined;
-      }
-    },
-  });
-}
-
-/** Opens the project; warnings go to the reporter, or to stderr for commands that have none. */
-export async function openFor(
-  globals: GlobalOptions,
-  reporter: Reporter | undefined,
-  streams?: Streams,
-  options?: Parameters<typeof openWorkspace>[1],
-): Promise<Workspace> {
-  const environment = makeEnvironment(globals, (message) => {
-    if (reporter !== undefined) reporter.event({ type: "warning", message });
-    else streams?.err(`warning: ${printable(message)}\n`);
-  });
-  return openWorkspace(environment, options);
+  return code;
 }

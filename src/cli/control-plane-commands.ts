@@ -13,6 +13,7 @@ import {
   type ControlPlane,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
+import { shellWord } from "../model/shell-word.js";
 import {
   formatMs,
   printable,
@@ -20,7 +21,7 @@ import {
   renderSpec,
   renderSpecSummary,
 } from "../report/index.js";
-import { openFor } from "./build-commands.js";
+import { openFor } from "./open.js";
 import {
   abortOnSignals,
   makeEnvironment,
@@ -188,7 +189,7 @@ function directoryOf({ dir }: DirectoryFlags): string | undefined {
 }
 
 function directoryOption({ dir }: DirectoryFlags): string {
-  return dir === undefined ? "" : ` --dir ${dir}`;
+  return dir === undefined ? "" : ` --dir ${shellWord(dir)}`;
 }
 
 function patternOf(text: string): RegExp {

@@ -1,5 +1,5 @@
 /** The options and help of `kmips up`, `kmips down` and `kmips conformance`. */
-import { Option, type Command } from "commander";
+import { Option } from "commander";
 import {
   runConformanceCommand,
   runDown,
@@ -9,14 +9,7 @@ import {
   type UpFlags,
 } from "./control-plane-commands.js";
 import type { GlobalOptions } from "./environment.js";
-import { portNumber, wholeNumber, type ExitSetter } from "./option-values.js";
-
-type MakeCommand = (
-  spec: string,
-  summary: string,
-  examples: readonly string[],
-  nodes?: boolean,
-) => Command;
+import { portNumber, wholeNumber, type ExitSetter, type MakeCommand } from "./option-values.js";
 
 /** The commands about a control plane of built programs. */
 export function addControlPlaneCommands(

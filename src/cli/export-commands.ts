@@ -22,7 +22,7 @@ import {
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import { printable } from "../report/index.js";
 import { abortOnSignals, type GlobalOptions, type Streams } from "./environment.js";
-import { withWorkspace } from "./look-commands.js";
+import { withWorkspace } from "./open.js";
 
 export const EXPORT_FORMATS = ["archive", "layout", ...CONFIG_FORMATS] as const;
 

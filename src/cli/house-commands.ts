@@ -15,8 +15,8 @@ import {
 import { Tools } from "../host/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import { formatBytes, printable, renderTable } from "../report/index.js";
-import { openFor } from "./build-commands.js";
 import { makeEnvironment, makeStreams, type GlobalOptions } from "./environment.js";
+import { withWorkspace } from "./open.js";
 
 export interface GcFlags {
   readonly plan?: boolean;
@@ -28,9 +28,7 @@ export interface GcFlags {
 
 /** `kmips gc`. */
 export async function runGc(globals: GlobalOptions, flags: GcFlags): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const workspace = await openFor(globals, undefined, streams);
-  try {
+  return withWorkspace(globals, async (workspace, streams) => {
     const plan = await collectGarbage(workspace, {
       dryRun: flags.plan ?? false,
       vault: flags.vault ?? false,
@@ -56,9 +54,7 @@ export async function runGc(globals: GlobalOptions, flags: GcFlags): Promise<Exi
     if (plan.overBytes > 0)
       streams.err(`${formatBytes(plan.overBytes)} over --max-size remain: all of it is in use\n`);
     return EXIT.ok;
-  } finally {
-    await workspace.store.close();
-  }
+  });
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {

@@ -1,13 +1,14 @@
 /** `kmips images`: what the store has, and what a Kubernetes source wants. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import {
   coverage,
   largestGroup,
   listImages,
-  openBuilders,
   parsePortRows,
   portTable,
+  readNamedFile,
   UsageError,
+  writeText,
   type CoverageReport,
   type ImageRow,
   type Workspace,
@@ -22,8 +23,8 @@ import {
   renderPortTable,
   renderTable,
 } from "../report/index.js";
-import { jobsOf, makeReporter, openFor } from "./build-commands.js";
-import { abortOnSignals, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
+import type { GlobalOptions, Streams } from "./environment.js";
+import { withBuilders } from "./open.js";
 
 export interface ImagesFlags {
   /** MODULE@VERSION or a source of the project. */
@@ -40,36 +41,20 @@ export interface ImagesFlags {
 export async function runImages(globals: GlobalOptions, flags: ImagesFlags): Promise<ExitCode> {
   if (flags.tests !== undefined && flags.for === undefined)
     throw new UsageError("--tests goes with --for", "name the source: --for k8s.io/kubernetes@v…");
-  const streams = makeStreams(globals);
-  const reporter = makeReporter(globals, streams);
-  const { signal } = abortOnSignals();
-  const workspace = await openFor(globals, reporter);
-  const builders = openBuilders(workspace, undefined);
-  try {
+  if (flags.write !== undefined && flags.rows === undefined)
+    throw new UsageError("--write goes with --rows", "name the rows of the port: --rows port.tsv");
+  return withBuilders(globals, async ({ workspace, streams, reporter, running }) => {
     if (flags.for === undefined && flags.rows === undefined)
       return listBuilt(globals, workspace, streams);
     const wanted = flags.for;
     const report =
-      wanted === undefined
-        ? undefined
-        : await coverage(workspace, {
-            source: wanted,
-            jobs: jobsOf(undefined),
-            offline: globals.offline ?? false,
-            signal,
-            onEvent: (event) => reporter.event(event),
-            builders,
-          });
+      wanted === undefined ? undefined : await coverage(workspace, { ...running, source: wanted });
     reporter.end();
     workspace.fileIndex.save();
     if (flags.rows !== undefined) printTable(globals, workspace, report, flags, streams);
     else if (report !== undefined) printCoverage(globals, report, flags.tests, streams);
     return EXIT.ok;
-  } finally {
-    reporter.end();
-    await builders.close();
-    await workspace.store.close();
-  }
+  });
 }
 
 function listBuilt(globals: GlobalOptions, workspace: Workspace, streams: Streams): ExitCode {
@@ -116,9 +101,9 @@ function printCoverage(
     typeof tests === "string"
       ? rows.filter(({ name, tag }) => [name, `${name}:${tag}`].includes(tests))
       : rows;
-  if (shown.length === 0)
+  if (typeof tests === "string" && shown.length === 0)
     throw new UsageError(
-      `${source} wants no image "${String(tests)}"`,
+      `${source} wants no image "${tests}"`,
       "kmips images --for without --tests lists them",
     );
   if (globals.json === true) {
@@ -140,24 +125,24 @@ function printTable(
   { rows: path = "", write }: ImagesFlags,
   streams: Streams,
 ): void {
-  const rows = parsePortRows(path, readFileSync(path, "utf8"));
-  const group = largestGroup(workspace.graph) ?? "";
+  const rows = parsePortRows(path, readNamedFile(path));
+  const group = largestGroup(workspace.graph);
   const table = portTable(workspace, { rows, coverage: report, group });
   if (globals.json === true) {
     streams.out(`${JSON.stringify(table)}\n`);
     return;
   }
-  const text = renderPortTable(table.rows, table.run);
+  const text = renderPortTable(table);
   if (write === undefined) {
     streams.out(text);
     return;
   }
-  const document = insertPortTable(readFileSync(write, "utf8"), text);
+  const document = insertPortTable(readNamedFile(write), text);
   if (document === undefined)
     throw new UsageError(
       `"${write}" has no place for the table`,
       "put <!-- kmips images --rows FILE --> and <!-- end of the table --> there, each on its line",
     );
-  writeFileSync(write, document);
+  writeText(realpathSync(write), document);
   streams.err(`${table.rows.length} rows written to ${write}\n`);
 }

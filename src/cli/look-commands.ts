@@ -15,30 +15,15 @@ import {
   lockOf,
   unlockedSources,
   type Project,
-  type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import { factText } from "../model/facts.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address } from "../model/node.js";
 import { diagnosticsAsData, printable, renderDiagnostics } from "../report/index.js";
-import { openFor } from "./build-commands.js";
 import { runCheckRecorded } from "./recorded-commands.js";
 import { makeEnvironment, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
-
-/** Opens the workspace for one command, and closes its store whatever comes of it. */
-export async function withWorkspace(
-  globals: GlobalOptions,
-  use: (workspace: Workspace, streams: Streams) => ExitCode | Promise<ExitCode>,
-): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const workspace = await openFor(globals, undefined, streams);
-  try {
-    return await use(workspace, streams);
-  } finally {
-    await workspace.store.close();
-  }
-}
+import { openFor, withWorkspace } from "./open.js";
 
 export async function runKey(globals: GlobalOptions, pattern: string): Promise<ExitCode> {
   return withWorkspace(globals, (workspace, streams) => {

@@ -1,9 +1,17 @@
-/** Values of options that several commands take. */
-import { InvalidArgumentError } from "commander";
+/** What the files that declare commands share: how one is made, and values of options. */
+import { InvalidArgumentError, type Command } from "commander";
 import type { ExitCode } from "../model/exit-code.js";
 
 /** Gets the exit code of the command that ran. */
 export type ExitSetter = (code: ExitCode) => void;
+
+/** Adds a command with its help; `nodes`: whether its help explains what NODES are (the default). */
+export type MakeCommand = (
+  spec: string,
+  summary: string,
+  examples: readonly string[],
+  nodes?: boolean,
+) => Command;
 
 /** @throws InvalidArgumentError */
 export function wholeNumber(text: string): number {

@@ -1,18 +1,13 @@
 /** `kmips port`: from a word for an architecture to the report. */
-import { relative } from "node:path";
-import {
-  openBuilders,
-  port,
-  runnerOptions,
-  UsageError,
-  type PortReport,
-} from "../commands/index.js";
+import { dirname, relative } from "node:path";
+import { port, runnerOptions, UsageError, type PortReport } from "../commands/index.js";
 import { nearest } from "../../grammar/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import { archByAlias, ARCHES, platformName, platformOf, type Platform } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
 import { countFindings, placeOf, printable, renderFindings } from "../report/index.js";
-import { jobsOf, makeReporter, openFor } from "./build-commands.js";
-import { abortOnSignals, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
+import type { GlobalOptions, Streams } from "./environment.js";
+import { withBuilders } from "./open.js";
 
 export interface PortFlags {
   readonly write?: boolean;
@@ -25,22 +20,11 @@ export async function runPort(
   flags: PortFlags,
 ): Promise<ExitCode> {
   const platform = platformNamed(target);
-  const streams = makeStreams(globals);
-  const reporter = makeReporter(globals, streams);
-  const interruption = abortOnSignals();
-  const workspace = await openFor(globals, reporter);
-  const builders = openBuilders(workspace, undefined);
-  try {
+  return withBuilders(globals, async ({ workspace, streams, reporter, running }) => {
     const report = await port(workspace, {
       platform,
       write: flags.write ?? false,
-      runner: runnerOptions(workspace, {
-        jobs: jobsOf(undefined),
-        offline: globals.offline ?? false,
-        signal: interruption.signal,
-        onEvent: (event) => reporter.event(event),
-        builders,
-      }),
+      runner: runnerOptions(workspace, running),
       machine: {
         environment: workspace.environment,
         tools: workspace.tools,
@@ -52,11 +36,7 @@ export async function runPort(
     if (globals.json === true) streams.out(`${JSON.stringify(asData(report))}\n`);
     else print(report, streams);
     return EXIT.ok;
-  } finally {
-    reporter.end();
-    await builders.close();
-    await workspace.store.close();
-  }
+  });
 }
 
 /** @throws UsageError for a word that is no architecture's */
@@ -74,7 +54,7 @@ function print({ platform, targets, findings, scaffold }: PortReport, streams: S
   streams.out(renderFindings(findings, streams.outPaint));
   const name = platformName(platform);
   const path = printable(relative(process.cwd(), scaffold.path));
-  const directory = path.replace(/\/[^/]*$/, "");
+  const directory = shellWord(dirname(path));
   if (targets.includes(name)) streams.err(`the project is built for ${name} already\n`);
   if (scaffold.state !== "not written") streams.err(`${scaffold.state} ${path}\n`);
   const check = scaffold.passes

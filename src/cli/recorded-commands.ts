@@ -2,18 +2,16 @@
 import { namedImages, recordedImages, recordImages, selectNodes } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import { printable, renderTable } from "../report/index.js";
-import { openFor } from "./build-commands.js";
-import { makeStreams, type GlobalOptions } from "./environment.js";
-import { differenceText } from "./records.js";
+import type { GlobalOptions } from "./environment.js";
+import { withWorkspace } from "./open.js";
+import { differenceText, factLine, updateSummary } from "./records.js";
 
 /** `kmips check --recorded`: exit 4 unless every image's record is of its recipe. Builds nothing. */
 export async function runCheckRecorded(
   globals: GlobalOptions,
   patterns: readonly string[],
 ): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const workspace = await openFor(globals, undefined, streams);
-  try {
+  return withWorkspace(globals, (workspace, streams) => {
     const rows = recordedImages(
       workspace,
       namedImages(workspace, selectNodes(workspace.graph, patterns)),
@@ -38,9 +36,7 @@ export async function runCheckRecorded(
     if (open.length > differing.length)
       streams.err("kmips update --record writes what the store has, once it is built\n");
     return open.length > 0 ? EXIT.mismatch : EXIT.ok;
-  } finally {
-    await workspace.store.close();
-  }
+  });
 }
 
 /** `kmips update --record`. */
@@ -49,9 +45,7 @@ export async function runRecord(
   patterns: readonly string[],
   dryRun: boolean,
 ): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const workspace = await openFor(globals, undefined, streams);
-  try {
+  return withWorkspace(globals, (workspace, streams) => {
     const report = recordImages(workspace, {
       selection: selectNodes(workspace.graph, patterns),
       everything: patterns.length === 0,
@@ -62,18 +56,9 @@ export async function runRecord(
       streams.out(`${JSON.stringify(report)}\n`);
       return EXIT.ok;
     }
-    for (const { fact, to } of report.facts)
-      streams.out(
-        `${to === undefined ? "-" : "+"} ${printable(fact)}${to === undefined ? "" : ` ${to}`}\n`,
-      );
-    if (report.unbuilt.length > 0)
-      streams.err(`not built, so not recorded: ${report.unbuilt.map(printable).join(", ")}\n`);
-    const verb = dryRun ? "would change" : "changed";
-    streams.err(
-      `${report.recorded.length} images recorded; ${report.facts.length} facts ${verb} in kmips.lock\n`,
-    );
+    for (const fact of report.facts) streams.out(`${printable(factLine(fact))}\n`);
+    streams.err(`${report.recorded.length} images recorded\n`);
+    streams.err(updateSummary(report.facts, report.unbuilt, dryRun));
     return EXIT.ok;
-  } finally {
-    await workspace.store.close();
-  }
+  });
 }

@@ -3,10 +3,12 @@ import {
   keepRun,
   recordedImages,
   type BuildResult,
+  type FactChange,
   type RecordedImage,
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
+import type { Address } from "../model/node.js";
 import { formatMs, printable } from "../report/index.js";
 import type { Streams } from "./environment.js";
 import type { BuildCounts } from "./output.js";
@@ -76,4 +78,23 @@ export function rememberGroup(
   ];
   const { nodes, executed } = counts;
   keepRun(workspace, { group, nodes, executed, work, now: new Date() }, result.images);
+}
+
+/** What `kmips update` made of a fact, on one line. */
+export function factLine({ fact, from, to }: FactChange): string {
+  const brief = (digest: string): string => digest.slice(0, 19);
+  if (to === undefined) return `- ${fact}`;
+  return from === undefined ? `+ ${fact} ${to}` : `${fact}  ${brief(from)} -> ${brief(to)}`;
+}
+
+/** What `kmips update` says at its end on stderr: what is not built, and how many facts are others. */
+export function updateSummary(
+  facts: readonly FactChange[],
+  unbuilt: readonly Address[],
+  dryRun: boolean,
+): string {
+  const open =
+    unbuilt.length > 0 ? `not built, so not recorded: ${unbuilt.map(printable).join(", ")}\n` : "";
+  const count = `${facts.length} fact${facts.length === 1 ? "" : "s"}`;
+  return `${open}${count} ${dryRun ? "would change" : "changed"} in kmips.lock\n`;
 }

@@ -16,7 +16,7 @@ import {
 import { Tools } from "../host/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
 import { printable } from "../report/index.js";
-import { jobsOf, makeReporter } from "./build-commands.js";
+import { jobsOf, makeReporter } from "./open.js";
 import {
   abortOnSignals,
   makeEnvironment,

@@ -1,12 +1,10 @@
 /** The commands about what was fetched and what it costs: update, vault, slow. */
 import {
   listVault,
-  openBuilders,
   query,
   selectNodes,
   slowNodes,
   updateLock,
-  type FactChange,
   type UpdateReport,
   type VaultRow,
 } from "../commands/index.js";
@@ -19,9 +17,10 @@ import {
   renderPlan,
   renderTable,
 } from "../report/index.js";
-import { jobsOf, makeReporter, openFor } from "./build-commands.js";
+import { withBuilders, withWorkspace } from "./open.js";
 import { runRecord } from "./recorded-commands.js";
-import { abortOnSignals, makeStreams, type GlobalOptions, type Streams } from "./environment.js";
+import { factLine, updateSummary } from "./records.js";
+import type { GlobalOptions, Streams } from "./environment.js";
 
 export interface UpdateFlags {
   readonly dryRun?: boolean;
@@ -35,34 +34,26 @@ export async function runUpdate(
   flags: UpdateFlags,
 ): Promise<ExitCode> {
   if (flags.record === true) return runRecord(globals, patterns, flags.dryRun ?? false);
-  const streams = makeStreams(globals);
-  const reporter = makeReporter(globals, streams);
-  const interruption = abortOnSignals();
-  const workspace = await openFor(globals, reporter, undefined, { onlyRecipes: true });
-  const builders = openBuilders(workspace, undefined);
-  try {
-    const report = await updateLock(workspace, {
-      selection: selectNodes(workspace.graph, patterns),
-      dryRun: flags.dryRun ?? false,
-      offline: globals.offline ?? false,
-      jobs: jobsOf(undefined),
-      signal: interruption.signal,
-      onEvent: (event) => reporter.event(event),
-      builders,
-    });
-    reporter.end();
-    workspace.fileIndex.save();
-    if (globals.json === true) {
-      streams.out(`${JSON.stringify({ ...report, plan: planAsData(report.plan) })}\n`);
+  const open = { workspace: { onlyRecipes: true } };
+  return withBuilders(
+    globals,
+    async ({ workspace, streams, reporter, running }) => {
+      const report = await updateLock(workspace, {
+        ...running,
+        selection: selectNodes(workspace.graph, patterns),
+        dryRun: flags.dryRun ?? false,
+      });
+      reporter.end();
+      workspace.fileIndex.save();
+      if (globals.json === true) {
+        streams.out(`${JSON.stringify({ ...report, plan: planAsData(report.plan) })}\n`);
+        return EXIT.ok;
+      }
+      printUpdate(report, streams, flags.dryRun ?? false);
       return EXIT.ok;
-    }
-    printUpdate(report, streams, flags.dryRun ?? false);
-    return EXIT.ok;
-  } finally {
-    reporter.end();
-    await builders.close();
-    await workspace.store.close();
-  }
+    },
+    open,
+  );
 }
 
 /** Facts of single packages follow from the sets, which are printed package by package. */
@@ -77,21 +68,7 @@ function printUpdate(report: UpdateReport, streams: Streams, dryRun: boolean): v
   for (const address of unsolved)
     streams.out(`${printable(address)}  known once the root file system below it is rebuilt\n`);
   if (facts.length > 0) streams.out(renderPlan(plan, { paint: streams.outPaint, all: false }));
-  if (unbuilt.length > 0)
-    streams.err(`not built, so not recorded: ${unbuilt.map(printable).join(", ")}\n`);
-  const count = `${facts.length} fact${facts.length === 1 ? "" : "s"}`;
-  streams.err(
-    dryRun ? `${count} would change in kmips.lock\n` : `${count} changed in kmips.lock\n`,
-  );
-}
-
-function factLine({ fact, from, to }: FactChange): string {
-  if (to === undefined) return `- ${fact}`;
-  return from === undefined ? `+ ${fact} ${to}` : `${fact}  ${brief(from)} -> ${brief(to)}`;
-}
-
-function brief(digest: string): string {
-  return digest.slice(0, 19);
+  streams.err(updateSummary(facts, unbuilt, dryRun));
 }
 
 export interface VaultFlags {
@@ -100,17 +77,13 @@ export interface VaultFlags {
 
 /** `kmips vault`: exit 4 when `--check` finds something missing or damaged. */
 export async function runVault(globals: GlobalOptions, flags: VaultFlags): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const workspace = await openFor(globals, undefined, streams);
-  try {
+  return withWorkspace(globals, (workspace, streams) => {
     const rows = listVault(workspace, flags.check ?? false);
     const bad = rows.filter(({ state }) => state !== "present");
     if (globals.json === true) streams.out(`${JSON.stringify(rows)}\n`);
     else printVault(rows, bad, streams, flags.check ?? false);
     return flags.check === true && bad.length > 0 ? EXIT.mismatch : EXIT.ok;
-  } finally {
-    await workspace.store.close();
-  }
+  });
 }
 
 function printVault(
@@ -146,9 +119,7 @@ export async function runSlow(
   patterns: readonly string[],
   flags: SlowFlags,
 ): Promise<ExitCode> {
-  const streams = makeStreams(globals);
-  const workspace = await openFor(globals, undefined, streams);
-  try {
+  return withWorkspace(globals, (workspace, streams) => {
     const selection = query(workspace.graph, {
       selection: selectNodes(workspace.graph, patterns),
       relation: "dependencies",
@@ -174,7 +145,5 @@ export async function runSlow(
       `${formatMs(report.emulatedMs)} emulated and ${formatMs(report.nativeMs)} native in the nodes' last runs${unknown}\n`,
     );
     return EXIT.ok;
-  } finally {
-    await workspace.store.close();
-  }
+  });
 }

@@ -1,6 +1,7 @@
 /** An image or index that a build named in the store. */
-import type { ActionRecord, Output } from "../../cache/index.js";
+import type { ActionRecord, Digest, Output } from "../../cache/index.js";
 import type { Address, NodeDefinition } from "../model/node.js";
+import type { Plan } from "../plan/plan.js";
 
 export interface BuiltImage {
   readonly address: Address;
@@ -27,6 +28,12 @@ export function isNamed(definition: NodeDefinition): definition is NamedDefiniti
 /** The manifest of an image's record, or the index of an index's. */
 export function topOutput(record: ActionRecord): Output | undefined {
   return record.outputs.find(({ name }) => name === "manifest" || name === "index");
+}
+
+/** The digest of an image's manifest, or an index, as the recipes are now; undefined when it is not built. */
+export function digestIn(plan: Plan, address: Address): Digest | undefined {
+  const decision = plan.nodes.get(address)?.decision;
+  return decision?.state === "cached" ? topOutput(decision.record)?.digest : undefined;
 }
 
 /** Bytes of all layers of an image's record; 0 for an index. */

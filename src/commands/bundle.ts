@@ -50,8 +50,7 @@ export async function writeBundle(
   );
   await makeDirectory(path, async (directory) => {
     writeTexts(directory, texts);
-    for (const { name, digest } of facts?.programs ?? []) {
-      const relative = `files/${programPath(facts!.cluster, name)}`;
+    for (const [relative, digest] of facts === undefined ? [] : programFiles(facts)) {
       mkdirSync(dirname(join(directory, relative)), { recursive: true });
       workspace.store.copyTo(digest, join(directory, relative), 0o755);
       sums.set(relative, digest);
@@ -61,6 +60,13 @@ export async function writeBundle(
     writeTexts(directory, new Map([["SHA256SUMS", sumsText(sums)]]));
   });
   return { files: [...sums.keys(), "SHA256SUMS"].sort(), gaps };
+}
+
+/** The programs of a node: relative path → content. */
+function programFiles({ cluster, programs }: ClusterFacts): ReadonlyMap<string, Digest> {
+  return new Map(
+    programs.map(({ name, digest }) => [`files/${programPath(cluster, name)}`, digest]),
+  );
 }
 
 /** As sha256sum(1) writes and checks it. */

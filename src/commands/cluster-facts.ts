@@ -9,8 +9,11 @@ import {
   type RegistryKey,
 } from "../kubernetes/index.js";
 import { isLoopback } from "../model/image-name.js";
+import type { BuildGraph } from "../model/graph.js";
 import type { Address, ComponentDefinition } from "../model/node.js";
 import { platformName } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
+import { closureOf } from "../plan/plan.js";
 import { UsageError } from "./errors.js";
 import { currentRecords, type ExportSet } from "./export-set.js";
 import type { Workspace } from "./workspace.js";
@@ -54,9 +57,9 @@ export function clusterFacts(
   { images, platform }: ExportSet,
   { prefix, plainHttp, kubernetes }: ClusterRequest,
 ): ClusterFacts | undefined {
-  const source = releaseSource(workspace, kubernetes);
+  const source = releaseSource(workspace.graph, kubernetes);
   if (source === undefined) return undefined;
-  const programs = nodePrograms(workspace, platformName(platform));
+  const programs = nodePrograms(workspace, platformName(platform), source.release);
   return {
     keys: readRegistryKeys(releaseFile(workspace, source, MANIFEST_PATH)),
     programs,
@@ -72,16 +75,19 @@ export function clusterFacts(
   };
 }
 
-function releaseSource(
-  { graph }: Workspace,
+/**
+ * The source of the wanted release, or of the only one; undefined when there is none and none is wanted.
+ * @throws UsageError for a release that the project does not have, and for several without a choice
+ */
+export function releaseSource(
+  graph: BuildGraph,
   wanted: string | undefined,
 ): ReleaseSource | undefined {
-  const sources = [...graph.nodes.values()].flatMap(({ address, definition }): ReleaseSource[] => {
-    if (definition.kind !== "source" || definition.origin.type !== "go-module") return [];
-    const { path, version } = definition.origin;
-    const release = path === KUBERNETES ? releaseOf(version) : undefined;
-    return release === undefined ? [] : [{ address, release }];
-  });
+  const all = releaseSources(graph);
+  // Sources of one release have the same files: the first stands for all.
+  const sources = all.filter(
+    ({ release }, at) => all.findIndex((one) => one.release.version === release.version) === at,
+  );
   const found =
     wanted === undefined ? sources : sources.filter(({ release }) => release.version === wanted);
   const versions = sources.map(({ release }) => release.version).join(", ");
@@ -98,6 +104,15 @@ function releaseSource(
   return found[0];
 }
 
+function releaseSources(graph: BuildGraph): ReleaseSource[] {
+  return [...graph.nodes.values()].flatMap(({ address, definition }): ReleaseSource[] => {
+    if (definition.kind !== "source" || definition.origin.type !== "go-module") return [];
+    const { path, version } = definition.origin;
+    const release = path === KUBERNETES ? releaseOf(version) : undefined;
+    return release === undefined ? [] : [{ address, release }];
+  });
+}
+
 function releaseFile(
   workspace: Workspace,
   { address, release }: ReleaseSource,
@@ -108,7 +123,7 @@ function releaseFile(
   if (tree === undefined)
     throw new UsageError(
       `"${address}" is not built, and its files say what Kubernetes ${release.version} wants`,
-      `run kmips build ${address}`,
+      `run kmips build ${shellWord(address)}`,
     );
   const bytes = workspace.store.readTreeFile(tree.digest, path);
   if (bytes === undefined)
@@ -116,22 +131,37 @@ function releaseFile(
   return bytes.toString();
 }
 
-/** kubeadm, kubectl and kubelet, as far as the project has built them for the platform. */
-function nodePrograms(workspace: Workspace, platform: string): readonly NodeProgram[] {
-  const components = [...workspace.graph.nodes.values()].filter(
-    ({ definition }) =>
-      definition.kind === "component" &&
-      platformName(definition.platform) === platform &&
-      NODE_PROGRAMS.some((name) => programsOf(definition).includes(name)),
-  );
-  const records = currentRecords(
-    workspace,
-    components.map(({ address }) => address),
-  );
+/** kubeadm, kubectl and kubelet of a release, as far as the project has built them for the platform. */
+function nodePrograms(
+  workspace: Workspace,
+  platform: string,
+  release: Release,
+): readonly NodeProgram[] {
+  const records = currentRecords(workspace, nodeComponents(workspace.graph, platform, release));
   const outputs = [...records.values()].flatMap((record) => record.outputs);
   return NODE_PROGRAMS.flatMap((name): NodeProgram[] => {
     const digest = outputs.find((output) => output.name === name)?.digest;
     return digest === undefined ? [] : [{ name, digest }];
+  });
+}
+
+/** The components that make programs of a node, but for those of another release. */
+export function nodeComponents(
+  graph: BuildGraph,
+  platform: string,
+  { version }: Release,
+): Address[] {
+  const sources = releaseSources(graph);
+  return [...graph.nodes.values()].flatMap(({ address, definition }) => {
+    const isProgram =
+      definition.kind === "component" &&
+      platformName(definition.platform) === platform &&
+      NODE_PROGRAMS.some((name) => programsOf(definition).includes(name));
+    if (!isProgram) return [];
+    const needed = closureOf(graph, [address]);
+    const madeOf = sources.filter((source) => needed.has(source.address));
+    const isOther = madeOf.length > 0 && !madeOf.some((one) => one.release.version === version);
+    return isOther ? [] : [address];
   });
 }
 

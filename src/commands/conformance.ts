@@ -1,7 +1,6 @@
 /** `kmips conformance`: the specs of a list, run against the project's control plane. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf } from "../../cache/index.js";
 import {
   boundToKmips,
   ConformanceResults,
@@ -9,7 +8,6 @@ import {
   deleteTestNamespaces,
   emulated,
   endedFailure,
-  livingPrograms,
   parseSpecList,
   readState,
   runSpecs,
@@ -19,14 +17,17 @@ import {
 } from "../execute/index.js";
 import { NodeFailure } from "../model/failure.js";
 import { platformName } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
 import {
   controlPlaneLayout,
+  endedProgram,
   findPrograms,
   runningControlPlane,
   withLock,
   type BuiltProgram,
 } from "./control-plane.js";
 import { UsageError } from "./errors.js";
+import { readNamedFile } from "./named-files.js";
 import type { Environment, Workspace } from "./workspace.js";
 
 /** The list that comes with kmips, below the shipped recipes. */
@@ -72,7 +73,7 @@ export function listSpecs(environment: Environment, selection: SpecSelection): C
   const results = new ConformanceResults(
     controlPlaneLayout(environment, selection.directory).conformance,
   );
-  return reportOf(results, selectSpecs(environment, selection));
+  return reportOf(results, selectSpecs(environment, selection).selected);
 }
 
 /**
@@ -86,7 +87,7 @@ export async function runConformance(
 ): Promise<ConformanceReport> {
   const { environment, tools } = workspace;
   const layout = controlPlaneLayout(environment, request.directory);
-  const names = selectSpecs(environment, request);
+  const { all, selected } = selectSpecs(environment, request);
   const controlPlane = runningControlPlane(layout);
   const [e2eTest, kubectl] = findPrograms(workspace, [
     { component: "component.e2e", program: "e2e_test" },
@@ -102,10 +103,9 @@ export async function runConformance(
       kubectl: kubectl.digest,
     };
     if (results.open(digests, request.fresh)) request.onEvent({ type: "outdated" });
-    const rest = names.filter((name) => results.get(name) === undefined);
-    const kept = names.length - rest.length;
-    request.onEvent({ type: "plan", selected: names.length, kept });
-    const all = selectSpecs(environment, { ...request, focus: undefined });
+    const rest = selected.filter((name) => results.get(name) === undefined);
+    const kept = selected.length - rest.length;
+    request.onEvent({ type: "plan", selected: selected.length, kept });
     try {
       await deleteTestNamespaces(controlPlane.server, layout);
       const unknown = await runSpecs(rest, {
@@ -129,7 +129,7 @@ export async function runConformance(
     } finally {
       results.write(all);
     }
-    return reportOf(results, names);
+    return reportOf(results, selected);
   });
 }
 
@@ -138,30 +138,29 @@ function reportOf(results: ConformanceResults, names: readonly string[]): Confor
   return { rows, log: results.log, junit: results.junit };
 }
 
-function selectSpecs(environment: Environment, { specs, focus }: SpecSelection): string[] {
+/** Every spec of the list, and those that the focus finds. @throws UsageError when it finds none */
+function selectSpecs(
+  environment: Environment,
+  { specs, focus }: SpecSelection,
+): { readonly all: readonly string[]; readonly selected: readonly string[] } {
   const path = specs ?? join(environment.shipped, SHIPPED_LIST);
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new UsageError(`Cannot read the list of specs "${path}": ${errnoOf(error) ?? ""}`);
-  }
-  const { names, repeated } = parseSpecList(text);
+  const { names, repeated } = parseSpecList(readNamedFile(path));
   if (repeated.length > 0)
     throw new UsageError(`"${path}" names a spec twice: ${repeated.join(", ")}`);
-  const selected = focus === undefined ? [...names] : names.filter((name) => focus.test(name));
+  const selected = focus === undefined ? names : names.filter((name) => focus.test(name));
   if (selected.length === 0)
     throw new UsageError(`No spec in "${path}" matches`, "kmips conformance --list shows them");
-  return selected;
+  return { all: names, selected };
 }
 
 /** @throws NodeFailure when a program of the control plane has ended */
 function checkServer(layout: ControlPlaneLayout): void {
   const state = readState(layout);
-  const living = livingPrograms(state);
-  const dead = state?.programs.find(({ pid }) => !living.some((one) => one.pid === pid));
-  if (dead !== undefined) throw endedFailure(dead.name, dead.log, "no word to this kmips");
-  if (state !== undefined) return;
+  if (state !== undefined) {
+    const dead = endedProgram(state);
+    if (dead !== undefined) throw endedFailure(dead.name, dead.log, "no word to this kmips");
+    return;
+  }
   throw new NodeFailure(
     { type: "busy", what: `The control plane in "${layout.root}" was ended while specs ran` },
     "kmips up --detach starts it again; kmips conformance goes on where it stopped",
@@ -187,10 +186,6 @@ function copyPrograms(
   writeFileSync(script, `#!/bin/sh\nexec ${command} "$@"\n`);
   chmodSync(script, 0o755);
   return { e2eTest: program, kubectl: script };
-}
-
-function shellWord(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function temporary(layout: ControlPlaneLayout): string {

@@ -1,7 +1,7 @@
 /** `kmips up` and `kmips down`: a control plane of the programs that this project builds. */
-import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import type { Digest } from "../../cache/index.js";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { errnoOf, StorageError, type Digest } from "../../cache/index.js";
 import {
   apiEndpoint,
   CONTROL_PLANE,
@@ -21,6 +21,7 @@ import { FlockLocker, Tools } from "../host/index.js";
 import { NodeFailure } from "../model/failure.js";
 import type { Address } from "../model/node.js";
 import { platformName, type Platform } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
 import { projectDirectory } from "../plan/locations.js";
 import { UsageError } from "./errors.js";
 import { recordOf, type Environment, type Workspace } from "./workspace.js";
@@ -56,14 +57,29 @@ export interface StartedControlPlane {
   readonly running: RunningControlPlane;
 }
 
-/** The directory of a project's control plane when none is named. */
+/**
+ * Where the control plane of a project is, or the one of the named directory.
+ * @throws UsageError when something else than a directory is there, or above it
+ */
 export function controlPlaneLayout(
   { storePath, root }: Pick<Environment, "storePath" | "root">,
   directory: string | undefined,
 ): ControlPlaneLayout {
-  return new ControlPlaneLayout(
-    directory ?? join(projectDirectory(storePath, root), "control-plane"),
-  );
+  const path = directory ?? join(projectDirectory(storePath, root), "control-plane");
+  let nearest = path;
+  while (!existsSync(nearest) && nearest !== dirname(nearest)) nearest = dirname(nearest);
+  if (!statSync(nearest).isDirectory())
+    throw new UsageError(`"${nearest}" is not a directory`, "name another one with --dir");
+  return new ControlPlaneLayout(path);
+}
+
+/** Makes a directory that nobody else may look into. @throws StorageError */
+function makePrivate(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new StorageError("create", path, errnoOf(error) ?? String(error), error);
+  }
 }
 
 /**
@@ -78,10 +94,10 @@ export async function startUp(
   const layout = controlPlaneLayout(environment, request.directory);
   const built = findPrograms(workspace, CONTROL_PLANE.map(componentProgram));
   const platform = onePlatform(built);
-  mkdirSync(layout.root, { recursive: true, mode: 0o700 });
+  makePrivate(layout.root);
   return withLock(startOrEnd(layout), tools, async () => {
     refuseSecond(layout);
-    mkdirSync(layout.programs, { recursive: true, mode: 0o700 });
+    makePrivate(layout.programs);
     const files = CONTROL_PLANE.map((name, at) => {
       const path = join(layout.programs, name);
       const { digest } = built[at] as BuiltProgram;
@@ -116,6 +132,8 @@ export async function attend(
   try {
     return await running.ended;
   } catch (error) {
+    // `kmips down --remove` was here, and has taken the lock's file with it.
+    if (!existsSync(layout.lock)) return "down";
     // Whoever ends it meanwhile is to be done first.
     return await withLock(startOrEnd(layout, true), tools, async () => {
       const isInterrupted = error instanceof NodeFailure && error.reason.type === "interrupted";
@@ -133,22 +151,38 @@ export interface DownReport {
   readonly ended: readonly RunningProgram[];
 }
 
-/** Ends the control plane of a directory; `remove` also removes the directory. */
+/**
+ * Ends the control plane of a directory; `remove` also removes the directory.
+ * @throws UsageError when it is to remove a directory that `kmips up` did not make; NodeFailure `busy`
+ */
 export async function tearDown(
   environment: Environment,
   directory: string | undefined,
   remove: boolean,
 ): Promise<DownReport> {
   const layout = controlPlaneLayout(environment, directory);
-  const tools = new Tools(environment.toolSearch);
-  const state = readState(layout);
-  if (state === undefined && !remove) return { directory: layout.root, ended: [] };
-  mkdirSync(layout.root, { recursive: true, mode: 0o700 });
-  const ended = await withLock(startOrEnd(layout), tools, async () =>
-    state === undefined ? [] : endControlPlane(layout, state),
+  const isNothing = remove ? !existsSync(layout.root) : readState(layout) === undefined;
+  if (isNothing) return { directory: layout.root, ended: [] };
+  if (remove) refuseForeign(layout);
+  return withLock(startOrEnd(layout), new Tools(environment.toolSearch), async () => {
+    // Read under the lock: another kmips may have started or ended one until now.
+    const state = readState(layout);
+    const ended = state === undefined ? [] : await endControlPlane(layout, state);
+    if (remove) rmSync(layout.root, { recursive: true, force: true });
+    return { directory: layout.root, ended };
+  });
+}
+
+/** A directory of somebody else's, which a slip of `--dir` must not cost. @throws UsageError */
+function refuseForeign({ root, lock, programs }: ControlPlaneLayout): void {
+  const names = readdirSync(root);
+  const own = [lock, programs].map((path) => basename(path));
+  // What `kmips up` makes first; a start that was interrupted may have left the lock alone.
+  if (names.every((name) => name === own[0]) || own.every((name) => names.includes(name))) return;
+  throw new UsageError(
+    `"${root}" is not the directory of a control plane`,
+    "--remove takes the directory that kmips up was given with --dir",
   );
-  if (remove) rmSync(layout.root, { recursive: true, force: true });
-  return { directory: layout.root, ended };
 }
 
 /**
@@ -157,11 +191,11 @@ export async function tearDown(
  */
 export function runningControlPlane(layout: ControlPlaneLayout): ControlPlane {
   const state = readState(layout);
-  const living = livingPrograms(state);
-  if (state === undefined || living.length === 0 || !state.ready) {
+  const isAlive = livingPrograms(state).length > 0;
+  if (state === undefined || !isAlive || !state.ready) {
     throw new UsageError(`No control plane runs in "${layout.root}"`, "kmips up --detach");
   }
-  const dead = state.programs.find(({ pid }) => !living.some((program) => program.pid === pid));
+  const dead = endedProgram(state);
   if (dead !== undefined) {
     throw new UsageError(
       `"${dead.name}" of the control plane in "${layout.root}" has ended: ${dead.log} says why`,
@@ -169,6 +203,12 @@ export function runningControlPlane(layout: ControlPlaneLayout): ControlPlane {
     );
   }
   return describe(layout, state);
+}
+
+/** The first program of a state that runs no more. */
+export function endedProgram(state: ControlPlaneState): RunningProgram | undefined {
+  const living = new Set(livingPrograms(state).map(({ pid }) => pid));
+  return state.programs.find(({ pid }) => !living.has(pid));
 }
 
 /** `kube-apiserver` is the program `kube_apiserver` of `component.kube_apiserver`. */
@@ -217,7 +257,7 @@ export function findPrograms(
   if (missing.length > 0) {
     throw new UsageError(
       `Not built: ${missing.join(", ")}`,
-      `run kmips build ${missing.map((address) => (address.includes("[") ? `'${address}'` : address)).join(" ")}`,
+      `run kmips build ${missing.map(shellWord).join(" ")}`,
     );
   }
   return found;

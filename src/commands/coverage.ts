@@ -2,6 +2,7 @@
  * `kmips images --for`: the images that the end-to-end tests of a Kubernetes source use, and what
  * this project has of each.
  */
+import type { Digest } from "../../cache/index.js";
 import { globMatches, isModulePath, withoutPlatform } from "../analyze/index.js";
 import { readGoMod } from "../golang/index.js";
 import {
@@ -22,9 +23,9 @@ import type { BuildGraph } from "../model/graph.js";
 import { InternalError } from "../model/invariant.js";
 import type { Address, GraphNode } from "../model/node.js";
 import { platformName } from "../model/platform.js";
-import { planBuild, type Plan } from "../plan/plan.js";
+import { planBuild } from "../plan/plan.js";
 import { execute, type BuildRequest } from "./build.js";
-import { topOutput } from "./built-image.js";
+import { digestIn } from "./built-image.js";
 import { UsageError } from "./errors.js";
 import { recordOf, selectNode, type Workspace } from "./workspace.js";
 
@@ -137,7 +138,7 @@ async function fetchTree(
   workspace: Workspace,
   node: GraphNode,
   request: CoverageRequest,
-): Promise<string> {
+): Promise<Digest> {
   const { address } = node;
   const graph: BuildGraph = {
     ...workspace.graph,
@@ -167,10 +168,9 @@ async function fetchTree(
 
 function readWanted(
   { store }: Workspace,
-  tree: string,
+  digest: Digest,
   source: string,
 ): { readonly image: ManifestImage; readonly tests: readonly ImageUser[] }[] {
-  const digest = tree as Parameters<typeof store.listTree>[0];
   const paths = store
     .listTree(digest)
     .filter((entry) => entry.type === "file")
@@ -235,12 +235,6 @@ function imageNodes(workspace: Workspace): MadeImage[] {
   );
   const plan = planBuild({ ...workspace, selection: images.map(({ address }) => address) });
   return images.map((image) => ({ ...image, digest: digestIn(plan, image.address) }));
-}
-
-/** The digest of an image's manifest as the recipes are now; undefined when it is not built. */
-export function digestIn(plan: Plan, address: Address): string | undefined {
-  const decision = plan.nodes.get(address)?.decision;
-  return decision?.state === "cached" ? topOutput(decision.record)?.digest : undefined;
 }
 
 /** Whether a recipe's `volume/nfs:1.0` is what `REGISTRY/volume/nfs:1.0` names. */

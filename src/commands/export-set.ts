@@ -6,6 +6,7 @@ import type { ActionRecord, Digest } from "../../cache/index.js";
 import { behindPrefix, fullName, isRegistry, parentOf } from "../model/image-name.js";
 import type { Address, NodeDefinition } from "../model/node.js";
 import { platformName, type Platform } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
 import { planBuild } from "../plan/plan.js";
 import { isNamed, type NamedDefinition } from "./built-image.js";
 import { UsageError } from "./errors.js";
@@ -28,9 +29,12 @@ export interface ExportSet {
   readonly platform: Platform;
 }
 
+/** Addresses that a message shows. */
+const SHOWN = 5;
+
 /** Whether a node's result is an image with a name, an index not included. */
-function isExportable(definition: NodeDefinition | undefined): definition is ExportableDefinition {
-  return definition !== undefined && isNamed(definition) && definition.kind !== "index";
+function isExportable(definition: NodeDefinition): definition is ExportableDefinition {
+  return isNamed(definition) && definition.kind !== "index";
 }
 
 /**
@@ -55,7 +59,12 @@ export function exportSet(
   );
   const [first] = definitions;
   if (first === undefined)
-    throw new UsageError(`"${patterns.join(" ")}" names no image`, "kmips images lists them");
+    throw new UsageError(
+      patterns.length === 0
+        ? "The project has no image with a name"
+        : `"${patterns.join(" ")}" names no image`,
+      "kmips images lists them",
+    );
   const platforms = new Map(
     definitions.map(({ definition: { platform } }) => [platformName(platform), platform]),
   );
@@ -88,12 +97,13 @@ export function exportSet(
     ];
   });
   const [missing] = unbuilt;
+  const isLong = unbuilt.length > SHOWN;
   if (missing !== undefined)
     throw new UsageError(
       unbuilt.length === 1
         ? `"${missing}" is not built as the recipes are now`
-        : `${unbuilt.length} images are not built as the recipes are now: ${unbuilt.slice(0, 5).join(", ")}${unbuilt.length > 5 ? ", …" : ""}`,
-      `run kmips build ${unbuilt.length > 5 ? patterns.join(" ") : unbuilt.join(" ")}`,
+        : `${unbuilt.length} images are not built as the recipes are now: ${unbuilt.slice(0, SHOWN).join(", ")}${isLong ? ", …" : ""}`,
+      ["run kmips build", ...(isLong ? patterns : unbuilt).map(shellWord)].join(" "),
     );
   for (const name of ["published", "prefixed"] as const) refuseTwins(images, name);
   return { images, platform: first.definition.platform };

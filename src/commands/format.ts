@@ -1,14 +1,8 @@
 /** `kmips fmt` and `kmips check`: the recipes of a project as text. */
-import {
-  chmodSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { format, type Diagnostic } from "../../grammar/index.js";
+import { readNamedFile } from "./named-files.js";
 
 export interface FormatReport {
   /** Absolute paths whose text is not the canonical one. */
@@ -16,12 +10,15 @@ export interface FormatReport {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Formats files in place, or only reports with `check`. A file with errors is left as it is. */
+/**
+ * Formats files in place, or only reports with `check`. A file with errors is left as it is.
+ * @throws UsageError for a file that cannot be read
+ */
 export function formatFiles(root: string, paths: readonly string[], check: boolean): FormatReport {
   const changed: string[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const path of paths) {
-    const text = readFileSync(path, "utf8");
+    const text = readNamedFile(path);
     const formatted = format({ name: relative(root, path), text });
     if ("diagnostics" in formatted) {
       diagnostics.push(...formatted.diagnostics);

@@ -2,13 +2,18 @@
  * The last full build of a group: when, on what, how long. Kept in the project's state by the build,
  * and moved to kmips.lock by `kmips update --record`.
  */
-import { readdirSync, readFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { digestOf } from "../../cache/index.js";
+import { digestOf, errnoOf } from "../../cache/index.js";
 import { describeMachine } from "../host/index.js";
+import type { RecordedRun } from "../model/port-table.js";
 import type { BuiltImage } from "./built-image.js";
+import { writeText } from "./new-files.js";
 import { word } from "./recorded.js";
 import type { Workspace } from "./workspace.js";
+
+/** The kind of the facts that say how a group was built. */
+export const RUN_FACT = "run";
 
 export interface GroupRun {
   /** `group.conformance`. */
@@ -26,7 +31,7 @@ export interface GroupRun {
 }
 
 /** The digest that stands for a set of images. */
-export function imagesDigest(images: readonly BuiltImage[]): string {
+function imagesDigest(images: readonly BuiltImage[]): string {
   const lines = images.map(({ reference, digest }) => `${reference} ${digest}\n`);
   return digestOf([...new Set(lines)].sort().join(""));
 }
@@ -36,7 +41,7 @@ export function imagesDigest(images: readonly BuiltImage[]): string {
  * told is the build that made them, not the last look at them.
  */
 export function keepRun(
-  workspace: Workspace,
+  workspace: Pick<Workspace, "stateDirectory" | "environment">,
   run: Pick<GroupRun, "group" | "nodes" | "executed" | "work"> & { readonly now: Date },
   images: readonly BuiltImage[],
 ): void {
@@ -53,40 +58,55 @@ export function keepRun(
   };
   const directory = runsDirectory(workspace);
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, `${encodeURIComponent(run.group)}.json`), JSON.stringify(kept));
+  writeText(join(directory, `${encodeURIComponent(run.group)}.json`), JSON.stringify(kept));
 }
 
-/** The runs that builds of this project kept. */
-export function readRuns(workspace: Workspace): GroupRun[] {
+/** The runs that builds of this project kept; what cannot be read is as if it were not there. */
+export function readRuns(workspace: Pick<Workspace, "stateDirectory">): GroupRun[] {
   const directory = runsDirectory(workspace);
   let names: string[];
   try {
     names = readdirSync(directory).sort();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (errnoOf(error) === "ENOENT") return [];
     throw error;
   }
-  return names.map((name) => JSON.parse(readFileSync(join(directory, name), "utf8")) as GroupRun);
+  return names
+    .filter((name) => name.endsWith(".json"))
+    .flatMap((name) => parseRun(readFileSync(join(directory, name), "utf8")) ?? []);
 }
 
-function runsDirectory({ stateDirectory }: Workspace): string {
+function parseRun(text: string): GroupRun | undefined {
+  try {
+    const run = JSON.parse(text) as Partial<GroupRun> | null;
+    const isWhole =
+      [run?.group, run?.date, run?.images].every((value) => typeof value === "string") &&
+      [run?.machine, run?.work].every((words) => Array.isArray(words));
+    return isWhole ? (run as GroupRun) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function runsDirectory({ stateDirectory }: Pick<Workspace, "stateDirectory">): string {
   return join(stateDirectory, "runs");
 }
 
 /** The name of a run's fact; its value is the digest of the images. */
 export function runFact({ group, date, machine, work }: GroupRun): string {
-  return `run ${group} ${date} ${[...machine, ...work].map(word).join(";")}`;
+  return `${RUN_FACT} ${group} ${date} ${[...machine, ...work].map(word).join(";")}`;
 }
 
-/** The latest recorded run of a group, as a sentence; undefined when none is recorded. */
+/** The latest recorded run of a group; undefined when none is recorded. */
 export function recordedRun(
   facts: ReadonlyMap<string, string>,
   group: string,
-): { readonly date: string; readonly text: string; readonly images: string } | undefined {
-  const prefix = `run ${group} `;
+): RecordedRun | undefined {
+  const prefix = `${RUN_FACT} ${group} `;
   const last = [...facts]
     .filter(([fact]) => fact.startsWith(prefix))
-    .sort(byName)
+    // The date comes first in what is left of the name.
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .at(-1);
   if (last === undefined) return undefined;
   const [date = "", words = ""] = last[0].slice(prefix.length).split(" ");
@@ -94,9 +114,5 @@ export function recordedRun(
     .split(";")
     .map((part) => part.replaceAll("_", " "))
     .join(", ");
-  return { date, text, images: last[1] };
-}
-
-function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
-  return a < b ? -1 : 1;
+  return { group, date, text, images: last[1] };
 }

@@ -30,6 +30,7 @@ export {
   type KeyDocument,
 } from "./inspect.js";
 export { port, type PortReport } from "./port.js";
+export { readNamedFile } from "./named-files.js";
 export { makeDirectory, writeText, writeTexts } from "./new-files.js";
 export {
   builderEnvironment,
@@ -37,11 +38,11 @@ export {
   builderPrograms,
   openBuilders,
 } from "./private-builder.js";
-export { imagesDigest, keepRun, recordedRun } from "./group-run.js";
+export { keepRun } from "./group-run.js";
 export { namedImages, recordedImages, type RecordedImage, type RecordedState } from "./recorded.js";
 export { recordImages, type RecordReport } from "./record-images.js";
 export { parsePortRows, type PortRow } from "./port-rows.js";
-export { largestGroup, portTable, type PortTable, type PortTableRow } from "./port-table.js";
+export { largestGroup, portTable } from "./port-table.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
 export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
 export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";

@@ -24,7 +24,7 @@ export async function makeDirectory(
     await fill(temporary);
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
+    removeQuietly(temporary);
     throw asStorageError(error, path);
   }
 }
@@ -36,8 +36,33 @@ export function writeText(path: string, text: string): void {
     writeFileSync(temporary, text, { flag: "wx" });
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
     throw asStorageError(error, path);
+  }
+}
+
+/**
+ * Puts a text at `path` unless something is there; makes the directories above it.
+ * @returns whether it was written
+ * @throws StorageError when it cannot be written
+ */
+export function writeNewText(path: string, text: string): boolean {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    // Not a rename, which would take the place of a file that came meanwhile.
+    writeFileSync(path, text, { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST" && existsSync(path)) return false;
+    throw asStorageError(error, path);
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // The fault that stopped the write is the one to tell.
   }
 }
 

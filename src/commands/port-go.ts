@@ -6,6 +6,7 @@ import { portRisks, type GoPlatform, type PortRisk } from "../golang/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, GoComponent, GraphNode, ModulesDefinition } from "../model/node.js";
 import { goSince, type Platform } from "../model/platform.js";
+import { shellWord } from "../model/shell-word.js";
 import { planBuild } from "../plan/plan.js";
 import type { PortFinding } from "./port-finding.js";
 import { StoredPackages } from "./stored-packages.js";
@@ -85,7 +86,7 @@ function componentFindings(
         ...about,
         state: "unknown",
         detail: "its modules were not chosen here yet",
-        help: `kmips build '${definition.modules}'`,
+        help: `kmips build ${shellWord(definition.modules)}`,
       },
     ];
   }

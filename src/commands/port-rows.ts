@@ -11,7 +11,7 @@ export interface PortRow {
   /** The node that makes it; undefined for a row that nothing here is for. */
   readonly node: Address | undefined;
   readonly note: string;
-  /** Whether it is not here, whatever the node is a part of: the note begins with `open:`. */
+  /** Whether it is not here, whatever the node is a part of: the note is `open: WHY`. */
   readonly isOpen: boolean;
 }
 
@@ -37,7 +37,7 @@ export function parsePortRows(path: string, text: string): PortRow[] {
     if (node === "" && note === "") fail(`${name} ${version} has neither a node nor a note`);
     const key = `${kind} ${name} ${version}`;
     if (rows.has(key)) fail(`${key} stands twice`);
-    const isOpen = note.startsWith("open:");
+    const isOpen = /^open: \S/.test(note);
     if (node === "" && !isOpen)
       fail(`${name} ${version} has no node, and its note is not "open: …"`);
     rows.set(key, { kind, name, version, node: node === "" ? undefined : node, note, isOpen });

@@ -2,7 +2,6 @@
  * The project of a port: one recipe that imports the project and builds it for another target, with a
  * lock of its own. Nothing of the project is written into.
  */
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parse, type Diagnostic } from "../../grammar/index.js";
 import { PORTS_DIRECTORY } from "../analyze/index.js";
@@ -11,6 +10,7 @@ import { NO_OVERRIDES } from "../model/overrides.js";
 import type { Platform } from "../model/platform.js";
 import type { FileReader } from "../model/ports.js";
 import { PROJECT_FILE } from "../plan/locations.js";
+import { writeNewText } from "./new-files.js";
 import { openProject, RecipeErrors, type Environment, type Project } from "./workspace.js";
 
 export interface Scaffold {
@@ -23,18 +23,26 @@ export interface Scaffold {
 export function scaffoldOf({ environment, graph }: Project, { arch }: Platform): Scaffold {
   const { root, entry, reader } = environment;
   const path = join(root, PORTS_DIRECTORY, arch, PROJECT_FILE);
-  const imports = entry.map((recipe) => `import "${relative(dirname(path), recipe)}"\n`).join("");
+  const imports = entry
+    .map((recipe) => `import ${quoted(relative(dirname(path), recipe))}\n`)
+    .join("");
   return {
     path,
     text: `kmips 1
 ${imports}
 ## ${graph.projectName} for ${arch}: the same recipes, with a lock of their own.
 project {
-  name    = "${graph.projectName}-${arch}"
+  name    = ${quoted(`${graph.projectName}-${arch}`)}
   targets = [${arch}]
 ${optionsOf(entry, reader)}}
 `,
   };
+}
+
+/** A text as a string of a recipe. */
+function quoted(text: string): string {
+  const escaped = text.replaceAll(/["\\]/g, "\\$&").replaceAll("${", "\\${");
+  return `"${escaped}"`;
 }
 
 /** The options of the project, which its recipes read and only the project that is built can give. */
@@ -84,20 +92,7 @@ export function checkScaffold(environment: Environment, scaffold: Scaffold): Sca
   }
 }
 
-/** Writes the recipe where there is none. @returns whether it was written */
+/** Writes the recipe where there is none. @returns whether it was written @throws StorageError */
 export function writeScaffold({ path, text }: Scaffold): boolean {
-  mkdirSync(dirname(path), { recursive: true });
-  let fd: number;
-  try {
-    fd = openSync(path, "wx", 0o644);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  }
-  try {
-    writeSync(fd, text);
-  } finally {
-    closeSync(fd);
-  }
-  return true;
+  return writeNewText(path, text);
 }

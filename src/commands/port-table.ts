@@ -6,6 +6,7 @@ import { withoutPlatform } from "../analyze/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import { PACKAGES_LABEL } from "../model/labels.js";
 import type { Address, GraphNode, NodeDefinition, SourceOrigin } from "../model/node.js";
+import type { PortTable, PortTableRow } from "../model/port-table.js";
 import { closureOf, planBuild } from "../plan/plan.js";
 import { isNamed } from "./built-image.js";
 import type { CoverageReport, CoverageRow } from "./coverage.js";
@@ -15,47 +16,18 @@ import type { PortRow } from "./port-rows.js";
 import { namedImages, recordedImages } from "./recorded.js";
 import { recordOf, type Workspace } from "./workspace.js";
 
-export interface PortTableRow {
-  /** `component`, `image`, or `test image` for one that only the manifest has. */
-  readonly kind: string;
-  readonly name: string;
-  readonly wanted: string;
-  /** The version that it really is; undefined for an open or unwanted row. */
-  readonly built: string | undefined;
-  /** `k8s.io/kubernetes@v1.16.2`, `Debian perl=5.36.0-7`. */
-  readonly sources: readonly string[];
-  /** File names of patches. */
-  readonly patches: readonly string[];
-  /** Digest of the manifest, as built or else as recorded. */
-  readonly digest: string | undefined;
-  /** `2 of 2`. */
-  readonly tests: string;
-  /** Why it is open, not wanted, or another version. */
-  readonly note: string;
-}
-
-export interface PortTable {
-  readonly rows: readonly PortTableRow[];
-  /** The last recorded full build of the group that all is in. */
-  readonly run:
-    | {
-        readonly group: string;
-        readonly date: string;
-        readonly text: string;
-        readonly images: string;
-      }
-    | undefined;
-}
-
 export interface PortTableRequest {
   readonly rows: readonly PortRow[];
   /** What the tests want; rows for images that `rows` does not have come from it. */
   readonly coverage: CoverageReport | undefined;
-  /** `group.conformance`. */
-  readonly group: Address;
+  /** `group.conformance`: whose last build the table tells. */
+  readonly group: Address | undefined;
 }
 
-/** @throws UsageError naming every row whose node is not there */
+/**
+ * The rows that were asked for, then the test images that they do not have.
+ * @throws UsageError naming every row whose node is not there
+ */
 export function portTable(workspace: Workspace, request: PortTableRequest): PortTable {
   const { graph, inputs } = workspace;
   const gone = request.rows.filter(
@@ -111,8 +83,8 @@ export function portTable(workspace: Workspace, request: PortTableRequest): Port
             : "",
     });
   }
-  const run = recordedRun(inputs.lock.facts, request.group);
-  return { rows, run: run && { group: request.group, ...run } };
+  const { group } = request;
+  return { rows, run: group === undefined ? undefined : recordedRun(inputs.lock.facts, group) };
 }
 
 /** Whether a row is for the image of the manifest already, be it open. */

@@ -2,7 +2,7 @@
  * What a build adds to the project's lock: the facts of what it took from a Debian archive first.
  */
 import { join } from "node:path";
-import type { ActionRecord } from "../../cache/index.js";
+import { errnoOf, type ActionRecord } from "../../cache/index.js";
 import { fetchedOutputs } from "../execute/index.js";
 import { describeAction, keyOf } from "../keys/index.js";
 import type { BuildReport } from "../model/event.js";
@@ -28,7 +28,7 @@ export function archiveFacts(
 /**
  * Adds to the project's lock what the nodes of a build took from Debian archives and no lock knows
  * yet; never changes a fact. Nodes that are keyed on the facts get their result under the new key
- * too, so that the next build has nothing to do. A directory that cannot be written is a warning.
+ * too, so that the next build has nothing to do. A lock that cannot be read or written is a warning.
  */
 export function recordFacts(
   workspace: Workspace,
@@ -54,15 +54,22 @@ export function recordFacts(
   // Whoever changed the file since it was read keeps what they wrote, and the next build reads it.
   const now = texts.readAgain(path) ?? "";
   const unchanged = now === (texts.readText(path) ?? "");
-  const completed = mergeLocks({ facts: missing }, parseLock(now).lock);
+  const { lock, problems } = parseLock(now);
+  const lost = `${missing.size} facts of what was fetched are not locked`;
+  const [problem] = problems;
+  if (problem !== undefined) {
+    // Writing would drop the line, which may be half of a merge.
+    onWarning(`"${path}" line ${problem.line}: ${problem.message}; ${lost}`);
+    return;
+  }
+  const completed = mergeLocks({ facts: missing }, lock);
   try {
     const text = writeLock(path, completed);
     if (unchanged) texts.remember(path, text);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    onWarning(
-      `"${path}" cannot be written (${code ?? String(error)}): ${missing.size} facts of what was fetched are not locked`,
-    );
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    onWarning(`"${path}" cannot be written (${errno}): ${lost}`);
     return;
   }
   inputs.lock = mergeLocks(inputs.lock, { facts: missing });

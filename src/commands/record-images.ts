@@ -7,12 +7,13 @@ import {
   IMAGE_FACT,
   imageFact,
   namedImages,
+  recordableNames,
   recordedImages,
   TOOL_FACT,
   toolsOf,
   word,
 } from "./recorded.js";
-import { readRuns, runFact } from "./group-run.js";
+import { readRuns, RUN_FACT, runFact } from "./group-run.js";
 import type { FactChange } from "./update.js";
 import type { Workspace } from "./workspace.js";
 
@@ -40,24 +41,31 @@ export function recordImages(
   const path = join(environment.root, LOCK_NAME);
   const own = readLock(path, environment.reader).facts;
   const images = recordedImages(workspace, namedImages(workspace, selection));
-  const built = images.filter((image) => image.built !== undefined);
+  const built = images.flatMap((image) =>
+    image.built === undefined ? [] : [{ ...image, built: image.built }],
+  );
   const replaced = new Set(built.map(({ reference, platform }) => `${reference} ${platform}`));
-  const present = new Set(images.map(({ reference, platform }) => `${reference} ${platform}`));
+  const present = recordableNames(graph);
   const after = new Map(own);
   for (const fact of own.keys()) {
     const [kind, reference, platform] = fact.split(" ");
     const image = `${reference ?? ""} ${platform ?? ""}`;
     const isStale = replaced.has(image) || (everything && !present.has(image));
-    if ((kind === IMAGE_FACT && isStale) || (kind === TOOL_FACT && everything)) after.delete(fact);
+    if (kind === IMAGE_FACT && isStale) after.delete(fact);
   }
+  const isKind = (fact: string, kind: string): boolean => fact.startsWith(`${kind} `);
+  // What stays was recorded with tools that must stay too: they explain a difference.
+  if (![...after.keys()].some((fact) => isKind(fact, IMAGE_FACT)))
+    for (const fact of own.keys()) if (isKind(fact, TOOL_FACT)) after.delete(fact);
   for (const { reference, platform, fingerprint, built: digest } of built)
-    after.set(imageFact(reference, platform, fingerprint), digest as string);
+    after.set(imageFact(reference, platform, fingerprint), digest);
   const recorded = built.map(({ address }) => address);
   const plan = planBuild({ ...workspace, selection: recorded });
   for (const [name, version] of toolsOf(plan, closureOf(graph, recorded)))
     after.set(`${TOOL_FACT} ${name} ${word(version)}`, inputs.hostArch);
   for (const run of readRuns(workspace)) {
-    for (const fact of after.keys()) if (fact.startsWith(`run ${run.group} `)) after.delete(fact);
+    for (const fact of after.keys())
+      if (fact.startsWith(`${RUN_FACT} ${run.group} `)) after.delete(fact);
     after.set(runFact(run), run.images);
   }
   const facts = changesBetween(own, after);

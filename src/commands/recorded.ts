@@ -4,11 +4,12 @@
  */
 import type { Digest } from "../../cache/index.js";
 import { Fingerprints, type Action } from "../keys/index.js";
+import type { BuildGraph } from "../model/graph.js";
 import { InternalError } from "../model/invariant.js";
 import type { Address } from "../model/node.js";
 import { platformName } from "../model/platform.js";
 import { closureOf, planBuild, type Plan } from "../plan/plan.js";
-import { isNamed, topOutput, type NamedDefinition } from "./built-image.js";
+import { digestIn, isNamed, type NamedDefinition } from "./built-image.js";
 import { openProject, type Workspace } from "./workspace.js";
 
 /** The kind of a recorded image's facts. */
@@ -35,7 +36,7 @@ export interface RecordedImage {
   /** The digest that is recorded for it. */
   readonly recorded: string | undefined;
   /** The digest that the store has of the recipe as it is now. */
-  readonly built: string | undefined;
+  readonly built: Digest | undefined;
   /** With `not as recorded`: what may be the reason. */
   readonly reasons: readonly string[];
 }
@@ -49,17 +50,19 @@ export function recordedImages(
   const fingerprints = fingerprintsOf(workspace);
   const plan = planBuild({ ...workspace, selection });
   const known = new Set(
-    [...facts.keys()].flatMap((fact) => /^image (\S+ \S+) /.exec(fact)?.[1] ?? []),
+    [...facts.keys()].flatMap((fact) => {
+      const [kind, reference = "", platform = ""] = fact.split(" ");
+      return kind === IMAGE_FACT ? [`${reference} ${platform}`] : [];
+    }),
   );
   return selection.flatMap((address): RecordedImage[] => {
     const definition = workspace.graph.nodes.get(address)?.definition;
     if (definition === undefined || !isNamed(definition)) return [];
     const { reference } = definition;
-    const platform = platformOf(definition);
+    const platform = recordedPlatform(definition);
     const fingerprint = fingerprints.of(address);
     const recorded = facts.get(imageFact(reference, platform, fingerprint));
-    const decision = plan.nodes.get(address)?.decision;
-    const built = decision?.state === "cached" ? topOutput(decision.record)?.digest : undefined;
+    const built = digestIn(plan, address);
     const differs = recorded !== undefined && built !== undefined && built !== recorded;
     const state = differs
       ? "not as recorded"
@@ -79,8 +82,16 @@ export function imageFact(reference: string, platform: string, fingerprint: stri
 }
 
 /** The platform as records spell it; an index has several. */
-function platformOf(definition: NamedDefinition): string {
+function recordedPlatform(definition: NamedDefinition): string {
   return definition.kind === "index" ? "any" : platformName(definition.platform);
+}
+
+/** `REFERENCE PLATFORM` of every image that a graph can have a record of, optional cells included. */
+export function recordableNames({ nodes }: BuildGraph): ReadonlySet<string> {
+  const names = [...nodes.values()].flatMap(({ definition }) =>
+    isNamed(definition) ? [`${definition.reference} ${recordedPlatform(definition)}`] : [],
+  );
+  return new Set(names);
 }
 
 /** Of the graph as the recipes alone decide it: what was built before must not matter. */
@@ -88,7 +99,7 @@ function fingerprintsOf({ environment, inputs }: Workspace): Fingerprints {
   return new Fingerprints(openProject(environment).graph, inputs);
 }
 
-/** Tool → version of everything of this machine that the keys of an image's nodes hold. */
+/** Tool → version of everything of this machine that the keys of the `wanted` nodes hold. */
 export function toolsOf(plan: Plan, wanted: ReadonlySet<Address>): Map<string, string> {
   const tools = new Map<string, string>();
   for (const [address, { action, node }] of plan.nodes) {
@@ -116,8 +127,8 @@ function machineFields({ kind, fields }: Action): (readonly [string, string])[] 
 function reasonsOf(workspace: Workspace, plan: Plan, address: Address): string[] {
   const recorded = new Map<string, string[]>();
   for (const fact of workspace.inputs.lock.facts.keys()) {
-    const [, name, version] = /^tool (\S+) (\S+)$/.exec(fact) ?? [];
-    if (name === undefined || version === undefined) continue;
+    const [kind, name, version] = fact.split(" ");
+    if (kind !== TOOL_FACT || name === undefined || version === undefined) continue;
     recorded.set(name, [...(recorded.get(name) ?? []), version]);
   }
   const wanted = closureOf(workspace.graph, [address]);

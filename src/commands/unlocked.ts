@@ -55,7 +55,9 @@ export function refuseUnlocked(
       (user) => wanted.has(user.address) && user.dependencies.includes(address),
     );
     return {
-      ...{ code: "KM0401", severity: "error", at },
+      code: "KM0401",
+      severity: "error",
+      at,
       message: `${address} is not locked here: nothing says yet what ${factText(fact)} is`,
       notes: users.map((user) => ({ message: `${user.address} needs it`, at: user.at })),
       help: `run kmips update '${address}' on a network that has it`,

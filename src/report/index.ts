@@ -1,10 +1,10 @@
 /** Data → text. */
 export { renderFacts, renderSpec, renderSpecSummary, type SpecLine } from "./conformance.js";
 export { renderCoverage, type CoverageText } from "./coverage.js";
-export { diagnosticsAsData, renderDiagnostic, renderDiagnostics, placeOf } from "./diagnostics.js";
+export { diagnosticsAsData, renderDiagnostics, placeOf } from "./diagnostics.js";
 export { formatBytes, formatMs } from "./duration.js";
 export { describeFailure, helpFor, type FailureText } from "./failure.js";
-export { paintFor, printable, wantsColor, type ColorRequest, type Paint } from "./paint.js";
+export { paintFor, printable, type ColorRequest, type Paint } from "./paint.js";
 export {
   causeText,
   countPlan,
@@ -14,7 +14,7 @@ export {
   unknownLines,
   type PlanCounts,
 } from "./plan.js";
-export { insertPortTable, renderPortTable, type PortRowText } from "./port-table.js";
+export { insertPortTable, renderPortTable } from "./port-table.js";
 export { countFindings, renderFindings, type FindingText } from "./port.js";
 export {
   createReporter,

@@ -1,32 +1,10 @@
 /** The table of a port as Markdown, and its place in a document. */
-
-/** The part of a row that is shown. */
-export interface PortRowText {
-  readonly kind: string;
-  readonly name: string;
-  readonly wanted: string;
-  readonly built: string | undefined;
-  readonly sources: readonly string[];
-  readonly patches: readonly string[];
-  readonly digest: string | undefined;
-  readonly tests: string;
-  readonly note: string;
-}
+import type { PortTable, PortTableRow } from "../model/port-table.js";
 
 const HEADER = ["", "wanted", "is", "from", "patches", "tests", "digest"];
 
 /** The table, with a closing line about the last full build when one is recorded. */
-export function renderPortTable(
-  rows: readonly PortRowText[],
-  run:
-    | {
-        readonly group: string;
-        readonly date: string;
-        readonly text: string;
-        readonly images: string;
-      }
-    | undefined,
-): string {
+export function renderPortTable({ rows, run }: PortTable): string {
   const lines = [HEADER, HEADER.map(() => "---"), ...rows.map(cellsOf)].map(
     (cells) => `| ${cells.map(escape).join(" | ")} |`,
   );
@@ -47,7 +25,7 @@ function cellsOf({
   digest,
   tests,
   note,
-}: PortRowText): string[] {
+}: PortTableRow): string[] {
   const [, state, reason = note] = /^(open|not wanted): (.*)$/s.exec(note) ?? [];
   const from = [...sources.map((source) => `\`${source}\``), ...(reason === "" ? [] : [reason])];
   return [

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { StorageError } from "../../cache/index.js";
 import { openProject, type Environment } from "../../src/commands/index.js";
 import { checkScaffold, scaffoldOf, writeScaffold } from "../../src/commands/port-scaffold.js";
 import { DiskFileReader } from "../../src/host/index.js";
@@ -61,6 +62,24 @@ describe("the project of a port", () => {
     expect(first?.code).toBe("KM0355");
     expect(first?.help).toBe("the first suite with riscv64 is trixie");
     expect(rest).toEqual([]);
+  });
+
+  it("imports a recipe whatever its name is", () => {
+    const environment = environmentOf(`${PROJECT}image x { files { "/x" -> text("x") } }\n`);
+    const odd = join(root, 'a "b" ${c} \\d.kmips');
+    writeFileSync(odd, readFileSync(join(root, "project.kmips")));
+    const scaffold = scaffoldOf(
+      openProject({ ...environment, entry: [odd] }),
+      platformOf("riscv64"),
+    );
+    expect(checkScaffold(environment, scaffold).diagnostics).toEqual([]);
+  });
+
+  it("says that a file is where its directory is to be", () => {
+    const environment = environmentOf(`${PROJECT}image x { files { "/x" -> text("x") } }\n`);
+    const scaffold = scaffoldOf(openProject(environment), platformOf("loong64"));
+    writeFileSync(join(root, "ports"), "");
+    expect(() => writeScaffold(scaffold)).toThrow(StorageError);
   });
 
   it("never changes a file that is there", () => {

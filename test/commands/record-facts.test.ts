@@ -115,6 +115,14 @@ test("a fact that is there stays as it is, whoever wrote it", () => {
   );
 });
 
+test("a lock that somebody is merging is left to them", () => {
+  const text = `<<<<<<< ours\ngomod a v1 h1:x=\n=======\n`;
+  writeFileSync(join(root, "kmips.lock"), text);
+  record();
+  expect(readFileSync(join(root, "kmips.lock"), "utf8")).toBe(text);
+  expect(warnings).toEqual([expect.stringMatching(/line 1: not a fact.*; 3 facts/)]);
+});
+
 test("facts of the shipped recipes' lock are known", () => {
   inputs.lock = parseLock(LOCK.join("\n")).lock;
   record();

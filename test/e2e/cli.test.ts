@@ -99,6 +99,11 @@ describe("wrong usage", () => {
     [["export", "one"], "--output"],
     [["plan", "-C", "/none/such"], "name the project with -C DIRECTORY"],
     [["key", "image.*"], "name one"],
+    [["images", "--rows", "none.tsv"], 'Cannot read "none.tsv": ENOENT'],
+    [["images", "--write", "README.md"], "--rows port.tsv"],
+    [["fmt", "none.kmips"], 'none.kmips": ENOENT'],
+    [["down", "--dir", "project.kmips"], "is not a directory"],
+    [["conformance", "--list", "--specs", "none.txt"], 'none.txt": ENOENT'],
   ])("%j exits with 2 and says what would be right", async (args, help) => {
     const { code, stdout, stderr } = await world.kmips(args);
     expect(code, stderr).toBe(EXIT.usage);
@@ -293,6 +298,28 @@ describe("query, graph and images", () => {
     for (const [reference, digest] of Object.entries(digestsOf(data))) {
       expect(table).toContain(reference);
       expect(table).toContain(digest);
+    }
+  });
+});
+
+describe("verify --store", () => {
+  it("exits with 4 over damage, for people as for programs", async () => {
+    for (const more of [[], ["--json"]]) {
+      const other = new World({
+        "project.kmips": `kmips 1\nproject { name = "a", targets = [mips64le] }\nimage x { files { "/a" -> text("a") } }\n`,
+      });
+      try {
+        await other.build();
+        const blobs = join(other.store, "blobs/sha256");
+        const path = join(blobs, readdirSync(blobs)[0] ?? "");
+        chmodSync(path, 0o644);
+        writeFileSync(path, "damaged");
+        const { code, stdout } = await other.kmips(["verify", "--store", ...more]);
+        expect(code, stdout).toBe(EXIT.mismatch);
+        expect(stdout).toContain("damaged");
+      } finally {
+        await other.remove();
+      }
     }
   });
 });

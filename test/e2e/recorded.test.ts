@@ -1,4 +1,5 @@
 /** Recorded digests: written from a store, checked without one, compared with what a build makes. */
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EXIT } from "../../src/model/exit-code.js";
 import { World } from "./support.js";
@@ -68,6 +69,40 @@ describe("kmips update --record", () => {
     await world.output(["update", "--record"]);
     const names = world.read("kmips.lock").match(/^image \S+/gm);
     expect(names).toEqual(["image base:1", "image top:1", "image whale:1"]);
+  });
+
+  it("keeps what is recorded of images that were not asked for or are not built", async () => {
+    world.edit(
+      "project.kmips",
+      "group all",
+      `image extra {
+  matrix { variant = ["a", "b"], optional = [{ variant = "b" }] }
+  name    = "extra-\${matrix.variant}"
+  version = v1
+  files { "/extra" -> text("extra\\n") }
+}
+group all`,
+    );
+    await world.build();
+    await world.output(["build", "image.extra[b]"]);
+    await world.output(["update", "--record", "image.extra[*]", "image.extra[b]"]);
+    expect(world.read("kmips.lock").match(/^image extra\S*/gm)).toHaveLength(2);
+    const tool = "tool apt 2.6.1 amd64\n";
+    world.write({ "kmips.lock": world.read("kmips.lock") + tool });
+    await world.output(["update", "--record"]);
+    expect(world.read("kmips.lock").match(/^image extra\S*/gm)).toHaveLength(2);
+    const recorded = world.read("kmips.lock");
+    const elsewhere = { store: join(world.root, "another") };
+    await world.output(["update", "--record"], elsewhere);
+    expect(world.read("kmips.lock")).toBe(recorded);
+    expect(recorded).toContain(tool);
+  });
+
+  it("drops the tools of earlier records when none of these stays", async () => {
+    await world.output(["update", "--record"]);
+    world.write({ "kmips.lock": `${world.read("kmips.lock")}tool apt 2.6.1 amd64\n` });
+    await world.output(["update", "--record"]);
+    expect(world.read("kmips.lock")).not.toContain("tool ");
   });
 
   it("keeps the last full build of a group with its machine", async () => {
