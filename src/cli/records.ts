@@ -1,5 +1,6 @@
 /** What a build says about recorded digests, and keeps for the record. */
 import {
+  costOfNodes,
   keepRun,
   recordedImages,
   type BuildResult,
@@ -70,14 +71,15 @@ export function rememberGroup(
     (address) => result.graph.nodes.get(address)?.definition.kind === "group",
   );
   if (group === undefined || counts.failed.length + counts.skipped.length > 0) return;
+  const { results, nativeMs, emulatedMs } = costOfNodes({ ...workspace, graph: result.graph }, [
+    ...result.plan.nodes.keys(),
+  ]);
   const work = [
-    `${counts.executed} of ${counts.nodes} nodes`,
-    `${formatMs(counts.nativeMs)} native`,
-    `${formatMs(counts.emulatedMs)} emulated`,
-    `took ${formatMs(result.elapsedMs)}`,
+    `${results} results`,
+    `${formatMs(nativeMs)} native`,
+    `${formatMs(emulatedMs)} emulated`,
   ];
-  const { nodes, executed } = counts;
-  keepRun(workspace, { group, nodes, executed, work, now: new Date() }, result.images);
+  keepRun(workspace, { group, work, now: new Date() }, result.images);
 }
 
 /** What `kmips update` made of a fact, on one line. */

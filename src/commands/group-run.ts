@@ -1,5 +1,5 @@
 /**
- * The last full build of a group: when, on what, how long. Kept in the project's state by the build,
+ * The last build of a group: when, on what, and what all its nodes took. Kept in the project's state by the build,
  * and moved to kmips.lock by `kmips update --record`.
  */
 import { readdirSync, readFileSync, mkdirSync } from "node:fs";
@@ -22,9 +22,7 @@ export interface GroupRun {
   readonly date: string;
   /** Processor, cores, kernel, kmips. */
   readonly machine: readonly string[];
-  readonly nodes: number;
-  readonly executed: number;
-  /** Nodes, native and emulated time, and how long it took, in words. */
+  /** How many results there are, and the native and emulated time that they took, in words. */
   readonly work: readonly string[];
   /** Digest over references and digests of all its images. */
   readonly images: string;
@@ -36,29 +34,22 @@ function imagesDigest(images: readonly BuiltImage[]): string {
   return digestOf([...new Set(lines)].sort().join(""));
 }
 
-/**
- * Keeps the run of a group's build, unless an earlier one of the same images executed more: what is
- * told is the build that made them, not the last look at them.
- */
+/** Keeps what is to be told of a group's build. `work` is of all its nodes, whichever build ran them. */
 export function keepRun(
   workspace: Pick<Workspace, "stateDirectory" | "environment">,
-  run: Pick<GroupRun, "group" | "nodes" | "executed" | "work"> & { readonly now: Date },
+  { now, ...rest }: Pick<GroupRun, "group" | "work"> & { readonly now: Date },
   images: readonly BuiltImage[],
 ): void {
-  const { now, ...rest } = run;
-  const digest = imagesDigest(images);
-  const earlier = readRuns(workspace).find(({ group }) => group === run.group);
-  if (earlier?.images === digest && earlier.executed > run.executed) return;
   const { cpu, cores, kernel } = describeMachine();
   const kept: GroupRun = {
     ...rest,
     date: now.toISOString().replace(/\.\d+Z$/, "Z"),
     machine: [cpu, `${cores} cores`, kernel, `kmips ${workspace.environment.version}`],
-    images: digest,
+    images: imagesDigest(images),
   };
   const directory = runsDirectory(workspace);
   mkdirSync(directory, { recursive: true });
-  writeText(join(directory, `${encodeURIComponent(run.group)}.json`), JSON.stringify(kept));
+  writeText(join(directory, `${encodeURIComponent(kept.group)}.json`), JSON.stringify(kept));
 }
 
 /** The runs that builds of this project kept; what cannot be read is as if it were not there. */

@@ -44,7 +44,7 @@ export { recordImages, type RecordReport } from "./record-images.js";
 export { parsePortRows, type PortRow } from "./port-rows.js";
 export { largestGroup, portTable } from "./port-table.js";
 export type { SavedAnswer, SavedPlanTarget } from "./saved-plan.js";
-export { slowNodes, type SlowReport, type SlowRow } from "./slow.js";
+export { costOfNodes, slowNodes, type SlowReport, type SlowRow } from "./slow.js";
 export { updateLock, type FactChange, type UpdateReport, type UpdateRequest } from "./update.js";
 export { lockOf } from "./locks.js";
 export { unlockedSources } from "./unlocked.js";

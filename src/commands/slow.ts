@@ -25,23 +25,10 @@ export interface SlowReport {
 }
 
 /** The emulated time of the selected nodes' last runs. */
-export function slowNodes(
-  { graph, history, store }: Workspace,
-  selection: readonly Address[],
-): SlowReport {
-  const ran: { address: Address; definition: NodeDefinition; record: ActionRecord }[] = [];
-  const unknown: Address[] = [];
-  for (const address of selection) {
-    const definition = graph.nodes.get(address)?.definition;
-    if (definition === undefined || definition.kind === "group") continue;
-    const key = history.lastBuilt(address);
-    const record = key === undefined ? undefined : store.inspectAction(key).record;
-    if (record === undefined) unknown.push(address);
-    else ran.push({ address, definition, record });
-  }
-  const sum = (pick: (record: ActionRecord) => number): number =>
-    ran.reduce((total, { record }) => total + pick(record), 0);
-  const emulatedMs = sum((record) => record.emulatedMs);
+export function slowNodes(workspace: Workspace, selection: readonly Address[]): SlowReport {
+  const { graph } = workspace;
+  const { ran, unknown } = lastRuns(workspace, selection);
+  const { nativeMs, emulatedMs } = costOf(ran);
   const rows = ran
     .filter(({ record }) => record.emulatedMs > 0)
     .sort((a, b) => b.record.emulatedMs - a.record.emulatedMs)
@@ -53,7 +40,54 @@ export function slowNodes(
       share: record.emulatedMs / emulatedMs,
       hint: hintFor(definition, record, graph),
     }));
-  return { emulatedMs, nativeMs: sum((record) => record.nativeMs), rows, unknown };
+  return { emulatedMs, nativeMs, rows, unknown };
+}
+
+/** What nodes took when each of them last ran here. */
+export interface Cost {
+  /** Results: nodes of one key, as two tags of one image have, count once. */
+  readonly results: number;
+  readonly nativeMs: number;
+  readonly emulatedMs: number;
+}
+
+/** The cost of everything that the selected nodes last made. */
+export function costOfNodes(workspace: Workspace, selection: readonly Address[]): Cost {
+  return costOf(lastRuns(workspace, selection).ran);
+}
+
+interface LastRun {
+  readonly address: Address;
+  readonly definition: NodeDefinition;
+  readonly record: ActionRecord;
+}
+
+function lastRuns(
+  { graph, history, store }: Workspace,
+  selection: readonly Address[],
+): { readonly ran: readonly LastRun[]; readonly unknown: readonly Address[] } {
+  const ran: LastRun[] = [];
+  const unknown: Address[] = [];
+  for (const address of selection) {
+    const definition = graph.nodes.get(address)?.definition;
+    if (definition === undefined || definition.kind === "group") continue;
+    const key = history.lastBuilt(address);
+    const record = key === undefined ? undefined : store.inspectAction(key).record;
+    if (record === undefined) unknown.push(address);
+    else ran.push({ address, definition, record });
+  }
+  return { ran, unknown };
+}
+
+function costOf(ran: readonly LastRun[]): Cost {
+  const records = [...new Map(ran.map(({ record }) => [record.key, record])).values()];
+  const sum = (pick: (record: ActionRecord) => number): number =>
+    records.reduce((total, record) => total + pick(record), 0);
+  return {
+    results: records.length,
+    nativeMs: sum((record) => record.nativeMs),
+    emulatedMs: sum((record) => record.emulatedMs),
+  };
 }
 
 function hintFor(definition: NodeDefinition, record: ActionRecord, graph: BuildGraph): string {

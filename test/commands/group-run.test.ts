@@ -14,23 +14,21 @@ afterEach(() => rmSync(stateDirectory, { recursive: true }));
 
 const image = { address: "image.a", reference: "a:1", digest: "sha256:aa", sizeBytes: 1 };
 
-function keep(executed: number, digest = image.digest): void {
+function keep(results: number, digest = image.digest): void {
   keepRun(
     { stateDirectory, environment: { version: "1.0" } as Environment },
     {
-      ...{ group: "group.all", nodes: 9, executed, work: [`${executed} of 9 nodes`] },
+      ...{ group: "group.all", work: [`${results} results`] },
       now: new Date("2026-01-31T10:00:00.123Z"),
     },
     [{ ...image, digest }],
   );
 }
 
-it("keeps the build that made the images, not the last look at them", () => {
+it("keeps the last one of a group", () => {
   keep(9);
-  keep(1);
-  expect(readRuns({ stateDirectory }).map(({ executed }) => executed)).toEqual([9]);
-  keep(1, "sha256:bb");
-  expect(readRuns({ stateDirectory }).map(({ executed }) => executed)).toEqual([1]);
+  keep(8, "sha256:bb");
+  expect(readRuns({ stateDirectory }).map(({ work }) => work)).toEqual([["8 results"]]);
 });
 
 it("is told again as it was recorded", () => {
@@ -38,7 +36,7 @@ it("is told again as it was recorded", () => {
   const [run] = readRuns({ stateDirectory });
   const recorded = recordedRun(new Map([[runFact(run!), run!.images]]), "group.all");
   expect(recorded).toMatchObject({ group: "group.all", date: "2026-01-31T10:00:00Z" });
-  expect(recorded?.text).toMatch(/ cores, .*, kmips 1\.0, 9 of 9 nodes$/);
+  expect(recorded?.text).toMatch(/ cores, .*, kmips 1\.0, 9 results$/);
 });
 
 it.each(["", '{"group": "group.all", "da', "null", "[]", '{"group":"group.all"}'])(
@@ -49,7 +47,7 @@ it.each(["", '{"group": "group.all", "da', "null", "[]", '{"group":"group.all"}'
     writeFileSync(join(stateDirectory, "runs", name), text);
     expect(readRuns({ stateDirectory })).toEqual([]);
     keep(1);
-    expect(readRuns({ stateDirectory }).map(({ executed }) => executed)).toEqual([1]);
+    expect(readRuns({ stateDirectory }).map(({ work }) => work)).toEqual([["1 results"]]);
     expect(readdirSync(join(stateDirectory, "runs"))).toEqual([name]);
   },
 );
