@@ -102,6 +102,8 @@ function lowerCell(cell: Cell, set: CellSet, lowering: Lowering): NamedFacts | u
   const definition: BaseDefinition = {
     kind: "base",
     packages,
+    names,
+    recommends,
     suite,
     variant,
     scripts,

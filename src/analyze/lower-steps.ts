@@ -152,6 +152,8 @@ export function emitInstall(
       kind: "install",
       base: step.base.address,
       packages,
+      names,
+      recommends: step.recommends,
       scripts: step.scripts,
       platform: owner.platform,
       epoch: owner.epoch,

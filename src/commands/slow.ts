@@ -1,5 +1,6 @@
 /** `kmips slow`: where the time under emulators went, as of each node's last run. */
 import type { ActionRecord } from "../../cache/index.js";
+import { countPackages } from "../keys/index.js";
 import type { BuildGraph } from "../model/graph.js";
 import type { Address, NodeDefinition, NodeKind } from "../model/node.js";
 import type { Workspace } from "./workspace.js";
@@ -118,5 +119,5 @@ function hintFor(definition: NodeDefinition, record: ActionRecord, graph: BuildG
 
 function packageCount({ fields }: ActionRecord): number {
   const value = fields.find(({ name }) => name === "packages")?.value;
-  return value?.type === "list" ? value.items.length : 0;
+  return value?.type === "list" ? countPackages(value.items) : 0;
 }

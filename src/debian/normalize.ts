@@ -8,7 +8,7 @@
  */
 
 /** Grows with every change of the rules. Part of the key of every node whose layer they decide. */
-export const NORMALIZATION_VERSION = 1;
+export const NORMALIZATION_VERSION = 2;
 
 /**
  * What made the change. `base`: a root file system made from nothing; `install`: packages put
@@ -57,6 +57,13 @@ export const NORMALIZATION_RULES: readonly NormalizationRule[] = [
     origins: ALL,
     directories: false,
     why: "A random number; empty, machine-id(5) has every container make its own",
+  },
+  {
+    path: /^etc\/nvme\/host(?:id|nqn)$/,
+    treatment: "leave-out",
+    origins: ALL,
+    directories: false,
+    why: "Random numbers that nvme-cli gives the machine on which it is configured",
   },
   {
     path: /^etc\/(?:resolv\.conf|hostname)$/,

@@ -8,27 +8,25 @@ import { digestOf, hexOf } from "../../cache/index.js";
 import { debFileName } from "../debian/deb-file.js";
 import { parseStanzas, type PackageStanza } from "../debian/package-stanza.js";
 import { NodeFailure } from "../model/failure.js";
-import { invariant } from "../model/invariant.js";
-import type { Address, PackagesDefinition } from "../model/node.js";
-import { platformSpellings } from "../model/platform.js";
+import type { Address } from "../model/node.js";
+import { platformSpellings, type Platform } from "../model/platform.js";
 import type { ActionContext } from "./context.js";
 
-/** What a packages node chose. */
-export interface PackageSet {
-  readonly definition: PackagesDefinition;
-  /** In install order. */
-  readonly stanzas: readonly PackageStanza[];
+export interface RepositoryOptions {
+  readonly packages: Address;
+  readonly suite: string;
+  readonly platform: Platform;
 }
 
-/** Writes the archive to `directory`, which is made. @throws NodeFailure; the store's errors */
+/**
+ * Writes the archive to `directory`, which is made, and returns its packages in install order.
+ * @throws NodeFailure; the store's errors
+ */
 export function writeRepository(
   ctx: ActionContext,
-  packages: Address,
-  suite: string,
+  { packages, suite, platform }: RepositoryOptions,
   directory: string,
-): PackageSet {
-  const definition = ctx.definition(packages);
-  invariant(definition.kind === "packages", `"${packages}" is no packages node`);
+): readonly PackageStanza[] {
   const { outputs } = ctx.results(packages);
   const output = (name: string): (typeof outputs)[number] => {
     const found = outputs.find((candidate) => candidate.name === name);
@@ -55,12 +53,12 @@ export function writeRepository(
       "Origin: kmips",
       `Suite: ${suite}`,
       `Codename: ${suite}`,
-      `Architectures: ${platformSpellings(definition.platform).debian}`,
+      `Architectures: ${platformSpellings(platform).debian}`,
       "Date: Thu, 01 Jan 1970 00:00:00 UTC",
       "SHA256:",
       ` ${hexOf(digestOf(list))} ${String(Buffer.byteLength(list))} Packages`,
       "",
     ].join("\n"),
   );
-  return { definition, stanzas };
+  return stanzas;
 }

@@ -19,6 +19,7 @@ import {
   type FieldSink,
 } from "./field-sink.js";
 import type { KeyInputs } from "./inputs.js";
+import { askedLine } from "./package-changes.js";
 
 /** The packages of this machine whose programs make a base, those that maintainer scripts call natively included. */
 const BASE_TOOLS = [
@@ -79,7 +80,7 @@ export function describePackages(
 }
 
 export function describeBase(definition: BaseDefinition, sink: FieldSink, inputs: KeyInputs): void {
-  sink.resultList("packages", definition.packages, outputLines("deb/"));
+  describePackageSet(definition, sink);
   sink.text("suite", definition.suite);
   sink.text("variant", definition.variant);
   sink.text("scripts", definition.scripts);
@@ -93,13 +94,25 @@ export function describeBase(definition: BaseDefinition, sink: FieldSink, inputs
   describeWriter(definition, sink);
 }
 
+/** The set, and what of it was asked for: other names may bring the same set, which apt marks otherwise. */
+function describePackageSet(
+  { packages, names, recommends }: BaseDefinition | InstallDefinition,
+  sink: FieldSink,
+): void {
+  const asked = [...names, ...(recommends ? ["recommended ones"] : [])];
+  sink.resultList("packages", packages, (record) => [
+    ...outputLines("deb/")(record),
+    ...asked.map(askedLine),
+  ]);
+}
+
 export function describeInstall(
   definition: InstallDefinition,
   sink: FieldSink,
   inputs: KeyInputs,
 ): void {
   sink.result("base", definition.base, outputDigest("manifest"));
-  sink.resultList("packages", definition.packages, outputLines("deb/"));
+  describePackageSet(definition, sink);
   sink.text("scripts", definition.scripts);
   sink.map("tools", versionsOf(installTools(definition), inputs));
   sink.text("emulator", emulatorDigest(definition.platform, inputs));

@@ -5,5 +5,5 @@ export { Fingerprints } from "./fingerprint.js";
 export { indexFacts, NATIVE_PROGRAM_PACKAGES } from "./describe-debian.js";
 export { diffActions, linesOf, type BlobReader, type Change, type ChangeCode } from "./explain.js";
 export { diffLines } from "./line-diff.js";
-export { packageChanges } from "./package-changes.js";
+export { countPackages, packageChanges } from "./package-changes.js";
 export type { KeyInputs, ListedFile } from "./inputs.js";

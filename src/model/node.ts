@@ -288,6 +288,9 @@ export type DebianVariant = "essential" | "apt" | "minbase";
 export interface BaseDefinition {
   readonly kind: "base";
   readonly packages: Address;
+  /** As of `InstallDefinition`. */
+  readonly names: readonly string[];
+  readonly recommends: boolean;
   readonly suite: string;
   readonly variant: DebianVariant;
   /** Where maintainer scripts run: natively with DPKG_ROOT set, or all of dpkg under the emulator. */
@@ -309,6 +312,9 @@ export interface InstallDefinition {
   readonly kind: "install";
   readonly base: Address;
   readonly packages: Address;
+  /** What was asked for, as the packages node has it: apt keeps which packages are not there of themselves. */
+  readonly names: readonly string[];
+  readonly recommends: boolean;
   /** `split`: apt and dpkg run natively, maintainer scripts under the emulator; `emulated`: everything. */
   readonly scripts: "split" | "emulated";
   readonly platform: Platform;

@@ -30,6 +30,8 @@ function graphWith(budget: Budget): BuildGraph {
   const base: NodeDefinition = {
     kind: "base",
     packages: "base.debian/packages",
+    names: ["apt"],
+    recommends: false,
     suite: "bookworm",
     variant: "minbase",
     scripts: "chrootless",
@@ -80,6 +82,8 @@ function graphWith(budget: Budget): BuildGraph {
         kind: "install",
         base: "base.debian",
         packages: "image.x/packages",
+        names: ["curl"],
+        recommends: false,
         scripts: "split",
         platform,
         epoch: 0,

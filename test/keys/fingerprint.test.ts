@@ -20,6 +20,8 @@ const install: InstallDefinition = {
   kind: "install",
   base: "base.x",
   packages: "image.x/packages",
+  names: ["curl"],
+  recommends: false,
   scripts: "split",
   platform,
   epoch: 0,

@@ -38,6 +38,8 @@ const graph = (names: readonly string[]) => {
     kind: "install",
     base: "source.base",
     packages: "image.x/packages",
+    names,
+    recommends: false,
     scripts: "split",
     platform,
     epoch: 0,
@@ -137,5 +139,16 @@ test("the plan and why name the packages that changed, and which names were aske
   });
   expect(renderPlan(plan(["dig", "curl"]), { paint, all: false })).toContain(
     "cause    image.x/install  packages: dig 1:9.18.41 -> 1:9.18.49",
+  );
+  run("image.x/install", ["dig", "curl"], { manifest: "m3" });
+
+  // The same set by other names, which apt marks otherwise: the layer is another.
+  run("image.x/packages", ["curl"], {
+    stanzas: "s3",
+    "deb/dig_1%3a9.18.49_mips64el.deb": "d2",
+    "deb/curl_7.88.1_mips64el.deb": "c1",
+  });
+  expect(renderWhy(explainNode(plan(["curl"]), "image.x/install"), paint)).toContain(
+    "image.x/install would run: packages: -asked dig\n",
   );
 });

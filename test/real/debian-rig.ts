@@ -67,6 +67,8 @@ export class DebianRig {
     const definition: BaseDefinition = {
       kind: "base",
       packages,
+      names: include,
+      recommends: false,
       suite: "bookworm",
       variant,
       scripts: "chrootless",
@@ -92,12 +94,13 @@ export class DebianRig {
   ): Promise<ActionOutcome> {
     const address = `image.${names.join("+")}-${scripts}/install`;
     await this.#packages(`${address}/packages`, { on, names });
-    return this.#runInstall(address, on, scripts, overrides);
+    return this.#runInstall(address, on, names, scripts, overrides);
   }
 
   async #runInstall(
     address: string,
     on: string,
+    names: readonly string[],
     scripts: InstallDefinition["scripts"],
     overrides: Partial<ActionContext>,
   ): Promise<ActionOutcome> {
@@ -105,6 +108,8 @@ export class DebianRig {
       kind: "install",
       base: on,
       packages: `${address}/packages`,
+      names,
+      recommends: false,
       scripts,
       platform: PLATFORM,
       epoch: 0,
@@ -150,7 +155,7 @@ export class DebianRig {
       nativeMs: 0,
       emulatedMs: 0,
     });
-    return this.#runInstall(address, on, scripts, {});
+    return this.#runInstall(address, on, [name], scripts, {});
   }
 
   /** Command lines of processes that see directories of the store mounted: what a sandbox left behind. */

@@ -85,7 +85,7 @@ async function makeRoot(
   ctx: ActionContext,
 ): Promise<{ readonly root: string; readonly elapsedMs: number }> {
   const repository = join(directory, "packages");
-  const { definition, stanzas } = writeRepository(ctx, node.packages, node.suite, repository);
+  const stanzas = writeRepository(ctx, node, repository);
   const out = join(directory, "out");
   mkdirSync(out, { mode: 0o755 });
   const filters = pathFilters(node);
@@ -114,9 +114,9 @@ async function makeRoot(
         `--architectures=${platformSpellings(node.platform).debian}`,
         `--mode=${emulated ? "root" : "chrootless"}`,
         `--hook-directory=${MERGED_USR}`,
-        `--aptopt=APT::Install-Recommends "${String(definition.recommends)}"`,
+        `--aptopt=APT::Install-Recommends "${String(node.recommends)}"`,
         ...filters.map((line) => `--dpkgopt=${line}`),
-        ...(definition.names.length === 0 ? [] : [`--include=${definition.names.join(",")}`]),
+        ...(node.names.length === 0 ? [] : [`--include=${node.names.join(",")}`]),
         // What mmdebstrap was told is nothing that the image should go on with.
         `--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"`,
         node.suite,

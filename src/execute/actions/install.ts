@@ -114,10 +114,10 @@ async function addPackages(
   ctx: ActionContext,
 ): Promise<{ readonly emulatedMs: number; readonly versions: readonly string[] }> {
   const repository = join(directory, "packages");
-  const { definition, stanzas } = writeRepository(ctx, node.packages, "kmips", repository);
+  const stanzas = writeRepository(ctx, { ...node, suite: "kmips" }, repository);
   const tools = join(directory, "tools");
   const architecture = platformSpellings(node.platform).debian;
-  const configuration = aptConfiguration({ architecture, recommends: definition.recommends });
+  const configuration = aptConfiguration({ architecture, recommends: node.recommends });
   writeTools(tools, configuration);
   const isSplit = node.scripts === "split";
   const isEmulated = !ctx.inputs.isNative(node.platform);
@@ -139,7 +139,7 @@ async function addPackages(
       },
       realUsers: true,
       capabilities: [...DPKG_CAPABILITIES, "CAP_KILL"],
-      argv: [PLACES.shell, `${PLACES.tools}/driver`, node.scripts, ...definition.names],
+      argv: [PLACES.shell, `${PLACES.tools}/driver`, node.scripts, ...node.names],
     },
     { what },
   );
@@ -147,7 +147,7 @@ async function addPackages(
   if (result.code !== 0) throw dpkgFailure(what, result, isEmulated);
   if (isEmulated) refuseCrash(what, result);
   checkInstalled(root, stanzas, false);
-  const asked = new Set(definition.names.map((name) => name.replace(/=.*/, "")));
+  const asked = new Set(node.names.map((name) => name.replace(/=.*/, "")));
   return {
     emulatedMs: isEmulated ? Number(EMULATED_LINE.exec(result.stdout)?.[1] ?? 0) : 0,
     versions: stanzas
