@@ -1,6 +1,6 @@
 /**
- * The main job on real input: the representative part of the shipped recipes, built twice from nothing,
- * then edited; the rest is compared with what kmips.lock records.
+ * The main job on real input: the representative part of the shipped recipes, built from nothing, then
+ * edited, then most of it built from nothing again; the rest is compared with what kmips.lock records.
  *
  * The tests of a file run in their order and stand on each other: a build takes minutes. KMIPS_TEST_ALL
  * makes all of it take every image, which takes hours.
@@ -23,6 +23,13 @@ interface NodeRow {
 const ALL = (env["KMIPS_TEST_ALL"] ?? "") !== "";
 /** What is built; nothing names everything. */
 const SELECTION: readonly string[] = ALL ? [] : ["group.representative"];
+/**
+ * What is built once more from nothing. Programs of Kubernetes itself take most of the time: the
+ * digests that kmips.lock records of them are of another build, which is as good as a second one.
+ */
+const AGAIN: readonly string[] = ALL
+  ? []
+  : ["agnhost", "coredns", "dnsutils", "etcd", "mounttest_user", "pause", "perl"];
 
 const BBOLT_PATCH = "etcd/patches/0002-mips64x-broken-unaligned.patch";
 
@@ -177,15 +184,17 @@ describe("an edit", () => {
 });
 
 describe("another empty store in another place, with another umask, time zone and language", () => {
-  it("gets the same digests for every image", async () => {
+  it("gets the same digests", async () => {
     const elsewhere = recipesWorld();
     const before = process.umask(0o077);
     try {
-      const data = await elsewhere.json<BuildData>(["build", ...SELECTION], {
+      const data = await elsewhere.json<BuildData>(["build", ...AGAIN], {
         env: { TZ: "Asia/Kathmandu", LANG: "tr_TR.UTF-8", LC_ALL: "tr_TR.UTF-8" },
       });
       expect(data.executed).toBeGreaterThanOrEqual(keysIn(elsewhere));
-      expect(digestsOf(data)).toEqual(digests);
+      const again = Object.entries(digestsOf(data));
+      expect(again.length).toBeGreaterThan(AGAIN.length);
+      expect(Object.entries(digests)).toEqual(expect.arrayContaining(again));
     } finally {
       process.umask(before);
       await elsewhere.remove();
