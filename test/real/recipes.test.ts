@@ -29,7 +29,7 @@ const SELECTION: readonly string[] = ALL ? [] : ["group.representative"];
  */
 const AGAIN: readonly string[] = ALL
   ? []
-  : ["agnhost", "coredns", "dnsutils", "etcd", "mounttest_user", "pause", "perl"];
+  : ["agnhost", "coredns", "dnsutils", "etcd", "mounttest", "mounttest_user", "pause", "perl"];
 
 const BBOLT_PATCH = "etcd/patches/0002-mips64x-broken-unaligned.patch";
 
@@ -177,7 +177,7 @@ describe("an edit", () => {
 
   it("of documentation, layout and reasons changes no key", async () => {
     edit("etcd/etcd.kmips", "## The key-value store", "## The store of keys and values");
-    edit("etcd/etcd.kmips", "A directory stands for a module", "A folder stands for a module");
+    edit("etcd/templates.kmips", "A directory stands for a module", "A folder stands for a module");
     const { code, stdout } = await world.kmips(["build", ...SELECTION, "--expect-cached"]);
     expect(code, stdout).toBe(EXIT.ok);
   });
