@@ -12,7 +12,7 @@ import { env } from "node:process";
 import { EXIT } from "../../src/model/exit-code.js";
 import type { World } from "../e2e/support.js";
 import { digestsOf, type BuildData } from "../e2e/support.js";
-import { REFERENCES } from "../support/shipped.js";
+import { REFERENCES, REPRESENTATIVE } from "../support/shipped.js";
 import { isEmptyStore, recipesWorld, sharedStore } from "./support.js";
 
 interface NodeRow {
@@ -50,9 +50,8 @@ describe("the first build", () => {
     expect(code, stderr).toBe(EXIT.ok);
     const data = JSON.parse(stdout) as BuildData;
     digests = digestsOf(data);
-    const references = ["debian:bookworm", ...REFERENCES];
-    if (ALL) expect(Object.keys(digests).sort()).toEqual(references.sort());
-    else expect(references).toEqual(expect.arrayContaining(Object.keys(digests)));
+    const references = ALL ? ["debian:bookworm", ...REFERENCES] : [...REPRESENTATIVE];
+    expect(Object.keys(digests).sort()).toEqual(references.sort());
     for (const digest of Object.values(digests)) expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(data).toMatchObject({ failed: [], skipped: [] });
     if (!wasEmpty) {

@@ -53,6 +53,21 @@ export function documentedCommands(document: string): string[][] {
     });
 }
 
+/** The images of `group.representative` and those that they stand on, by reference. */
+export const REPRESENTATIVE: readonly string[] = [
+  "agnhost:2.6",
+  "coredns:1.6.5",
+  "debian:bookworm",
+  "dnsutils:1.1",
+  "etcd:3.3.15",
+  "kube-apiserver:v1.16.2",
+  "mounttest-user:1.0",
+  "mounttest:1.0",
+  "pause:3.1",
+  "perl:5.26",
+  "sample-apiserver:1.10",
+];
+
 /** The shipped images, by reference. */
 export const REFERENCES: readonly string[] = [
   "agnhost:2.6",
