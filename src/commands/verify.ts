@@ -4,9 +4,12 @@
  * The first node that differs is taken apart: which output, where, and which single circumstance
  * is enough to make it differ.
  */
+import PQueue from "p-queue";
 import { type ActionRecord, type Digest, type Output, type Store } from "../../cache/index.js";
 import { produceRecord, type Perturbation, type RunnerOptions } from "../execute/index.js";
+import { allowedProcessors } from "../host/index.js";
 import { readLayerEntries } from "../image/index.js";
+import { invariant } from "../model/invariant.js";
 import type { Address, NodeDefinition, NodeKind } from "../model/node.js";
 import { planBuild, type PlannedNode } from "../plan/plan.js";
 import { runnerOptions, type BuildRequest } from "./build.js";
@@ -32,14 +35,13 @@ const VERIFIED_KINDS: ReadonlySet<NodeKind> = new Set([
   "index",
 ]);
 
-/** Everything at once: if nothing differs under all of it, nothing of it matters. */
-const EVERYTHING: Perturbation = {
+/** Everything at once, and a single processor: if nothing differs under all of it, nothing of it matters. */
+const EVERYTHING: Omit<Perturbation, "processors"> = {
   directory: "/perturbed/some/other/place",
   umask: 0o077,
   timezone: "Asia/Kathmandu",
   locale: "tr_TR.UTF-8",
   uid: 1234,
-  cpus: 1,
   coldCaches: true,
 };
 
@@ -52,14 +54,14 @@ const NOTHING: Perturbation = {
 };
 
 /** The class of a cause, with the single change that shows it. */
-const SINGLE_CHANGES: readonly (readonly [DifferenceClass, Partial<Perturbation>])[] = [
+const singleChanges = (): readonly (readonly [DifferenceClass, Partial<Perturbation>])[] => [
   ["random-or-time", {}],
   ["path", { directory: EVERYTHING.directory }],
   ["umask", { umask: EVERYTHING.umask }],
   ["timezone", { timezone: EVERYTHING.timezone }],
   ["locale", { locale: EVERYTHING.locale }],
   ["uid", { uid: 1234 }],
-  ["cpu-count", { cpus: 1 }],
+  ["cpu-count", { processors: allowedProcessors().slice(0, 1) }],
   ["compiler-cache", { coldCaches: true }],
 ];
 
@@ -109,36 +111,95 @@ export async function verify(
     }
   }
   await store.hold();
-  const options = runnerOptions(workspace, request);
-  const verified: Address[] = [];
-  for (const [address, planned] of plan.nodes) {
+  const subjects = [...plan.nodes.values()].flatMap((planned) => {
     const { decision } = planned;
-    if (decision.state !== "cached" || !canDiffer(planned.node.definition)) continue;
-    const rebuild = async (perturbation: Perturbation): Promise<ActionRecord> =>
-      rebuildNode(planned, decision.key, records, options, perturbation);
-    const { record } = decision;
+    return decision.state === "cached" && canDiffer(planned.node.definition)
+      ? [{ planned, record: decision.record }]
+      : [];
+  });
+  const toRun = subjects.length;
+  request.onEvent({ type: "plan", total: toRun, cached: 0, toRun, waiting: 0 });
+  const verified = new Set<Address>();
+  let different: Different | undefined;
+  const stop = new AbortController();
+  const options = runnerOptions(workspace, {
+    ...request,
+    signal: AbortSignal.any([request.signal, stop.signal]),
+  });
+  await onEachProcessor(subjects, request.jobs, async (subject, processor) => {
+    const { planned, record } = subject;
+    const { address } = planned.node;
+    if (stop.signal.aborted) return;
     request.onEvent({
       type: "started",
       address,
       cause: "policy.verify: rebuilt under other circumstances",
     });
-    const rebuilt = await rebuild(EVERYTHING);
-    if (rebuilt.result !== record.result) {
-      return { verified, divergence: await takeApart(address, record, rebuilt, rebuild, store) };
+    try {
+      const everything = { ...EVERYTHING, processors: [processor] };
+      const rebuilt = await rebuildNode(planned, record.key, records, options, everything);
+      if (rebuilt.result !== record.result) {
+        different ??= { ...subject, rebuilt };
+        stop.abort();
+        return;
+      }
+      const { result } = record;
+      const { nativeMs, emulatedMs } = rebuilt;
+      request.onEvent({
+        type: "finished",
+        address,
+        outcome: { kind: "built", result, nativeMs, emulatedMs },
+      });
+      verified.add(address);
+    } catch (error) {
+      // What was stopped because of another says nothing of itself.
+      if (stop.signal.aborted) return;
+      stop.abort();
+      throw error;
     }
-    request.onEvent({
-      type: "finished",
-      address,
-      outcome: {
-        kind: "built",
-        result: record.result,
-        nativeMs: rebuilt.nativeMs,
-        emulatedMs: rebuilt.emulatedMs,
-      },
-    });
-    verified.push(address);
-  }
-  return { verified, divergence: undefined };
+  });
+  return {
+    verified: [...plan.nodes.keys()].filter((address) => verified.has(address)),
+    divergence:
+      different === undefined
+        ? undefined
+        : await takeApart(different, records, runnerOptions(workspace, request), store),
+  };
+}
+
+/** A node whose second run made something else. */
+interface Different {
+  readonly planned: PlannedNode;
+  readonly record: ActionRecord;
+  readonly rebuilt: ActionRecord;
+}
+
+/**
+ * Works through the items in order, at most `jobs` at once, each on a processor of its own as long
+ * as there are that many. @throws the first error of `work`, after all that had begun has ended
+ */
+async function onEachProcessor<T>(
+  items: readonly T[],
+  jobs: number,
+  work: (item: T, processor: number) => Promise<void>,
+): Promise<void> {
+  const processors = allowedProcessors();
+  const free = Array.from({ length: jobs }, (_, lane) => processors[lane % processors.length]);
+  const queue = new PQueue({ concurrency: jobs });
+  const ended = await Promise.allSettled(
+    items.map(async (item) =>
+      queue.add(async () => {
+        const processor = free.pop();
+        invariant(processor !== undefined, "More verifications than lanes");
+        try {
+          await work(item, processor);
+        } finally {
+          free.push(processor);
+        }
+      }),
+    ),
+  );
+  for (const outcome of ended) if (outcome.status === "rejected") throw outcome.reason;
 }
 
 function canDiffer(definition: NodeDefinition): boolean {
@@ -159,10 +220,9 @@ async function rebuildNode(
 }
 
 async function takeApart(
-  address: Address,
-  record: ActionRecord,
-  rebuilt: ActionRecord,
-  rebuild: (perturbation: Perturbation) => Promise<ActionRecord>,
+  { planned, record, rebuilt }: Different,
+  records: ReadonlyMap<Address, ActionRecord>,
+  options: RunnerOptions,
   store: Store,
 ): Promise<Divergence> {
   const [name, before, after] = firstDifferentOutput(record.outputs, rebuilt.outputs);
@@ -173,15 +233,16 @@ async function takeApart(
   const entry =
     before === undefined || after === undefined ? undefined : differentEntry(store, before, after);
   let cause: DifferenceClass = "combination";
-  for (const [candidate, change] of SINGLE_CHANGES) {
-    const again = await rebuild({ ...NOTHING, ...change });
+  for (const [candidate, change] of singleChanges()) {
+    const circumstances = { ...NOTHING, ...change };
+    const again = await rebuildNode(planned, record.key, records, options, circumstances);
     if (again.result !== record.result) {
       cause = candidate;
       break;
     }
   }
   return {
-    address,
+    address: planned.node.address,
     output: name,
     stored: before?.digest ?? "absent",
     rebuilt: after?.digest ?? "absent",

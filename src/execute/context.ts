@@ -63,7 +63,8 @@ export interface Perturbation {
   readonly timezone: string;
   readonly locale: string;
   readonly uid?: number;
-  readonly cpus?: number;
+  /** The processors that it may use; undefined: all that kmips may. */
+  readonly processors?: readonly number[];
   /** Use no compiler cache that another build filled. */
   readonly coldCaches: boolean;
 }

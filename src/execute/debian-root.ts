@@ -64,12 +64,12 @@ export function hostPrograms(): Mount[] {
 /** `kmips verify`'s circumstances without another user: root's rights are what dpkg works with. */
 export function asRoot(ctx: ActionContext): ActionContext {
   if (ctx.perturbation === undefined) return ctx;
-  const { directory, timezone, locale, cpus, coldCaches } = ctx.perturbation;
+  const { directory, timezone, locale, processors, coldCaches } = ctx.perturbation;
   return {
     ...ctx,
     perturbation: {
       ...{ directory, timezone, locale, coldCaches, umask: 0o022 },
-      ...(cpus === undefined ? {} : { cpus }),
+      ...(processors === undefined ? {} : { processors }),
     },
   };
 }

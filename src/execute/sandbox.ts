@@ -88,9 +88,9 @@ export function sandboxArgv(spec: SandboxSpec, tools: SandboxTools): string[] {
     "-c",
     UMASK_SCRIPT,
     perturbation === undefined ? DEFAULT_UMASK : `0${perturbation.umask.toString(8)}`,
-    ...(perturbation?.cpus === undefined
+    ...(perturbation?.processors === undefined
       ? []
-      : [tools.taskset, "--cpu-list", `0-${String(perturbation.cpus - 1)}`]),
+      : [tools.taskset, "--cpu-list", perturbation.processors.join(",")]),
     tools.prlimit,
     "--core=0",
     "--nofile=4096",
@@ -140,7 +140,9 @@ export function sandboxEnvironment(spec: SandboxSpec): Record<string, string> {
       ? {}
       : { TZ: perturbation.timezone, LANG: perturbation.locale, LC_ALL: perturbation.locale }),
     ...spec.env,
-    ...(perturbation?.cpus === undefined ? {} : { GOMAXPROCS: String(perturbation.cpus) }),
+    ...(perturbation?.processors === undefined
+      ? {}
+      : { GOMAXPROCS: String(perturbation.processors.length) }),
   };
   return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -20,7 +20,7 @@ export {
 } from "./process.js";
 export { endProcesses, identifyProcess, isAlive, type ProcessIdentity } from "./living-process.js";
 export { freePorts, isFreePort, LOOPBACK } from "./ports.js";
-export { describeMachine, type Machine } from "./machine.js";
+export { allowedProcessors, describeMachine, parseProcessorList, type Machine } from "./machine.js";
 export { Tools, type Tool, type ToolSearch } from "./tools.js";
 export { compilerPrograms } from "./compiler.js";
 export { UnsupportedFileError, walkDirectory, walkFile, type WalkedFile } from "./walk.js";

@@ -25,7 +25,7 @@ const perturbation = {
   timezone: "Asia/Tokyo",
   locale: "tr_TR.UTF-8",
   uid: 1234,
-  cpus: 2,
+  processors: [0, 1],
   coldCaches: true,
 };
 
@@ -80,7 +80,7 @@ describe("sandboxArgv()", () => {
     const argv = sandboxArgv({ ...spec, perturbation }, tools);
     expect(argv.slice(0, 7)).toEqual([
       ...["/usr/bin/sh", "-c", 'umask "$0"; exec "$@"', "077"],
-      ...["/usr/bin/taskset", "--cpu-list", "0-1"],
+      ...["/usr/bin/taskset", "--cpu-list", "0,1"],
     ]);
     expect(argv.join(" ")).toContain("--uid 1234 --gid 1234");
   });

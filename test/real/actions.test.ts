@@ -52,7 +52,7 @@ const perturbation: Perturbation = {
   timezone: "Asia/Tokyo",
   locale: "C",
   uid: 1234,
-  cpus: 1,
+  processors: [0],
   coldCaches: true,
 };
 const toolchain: ToolchainDefinition = { kind: "toolchain", type: "go", version: "go1.26.8" };

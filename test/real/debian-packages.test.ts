@@ -79,7 +79,7 @@ it("solves and fetches a root file system, the same set under other circumstance
     timezone: "Asia/Tokyo",
     locale: "C",
     uid: 1234,
-    cpus: 1,
+    processors: [0],
     coldCaches: true,
   };
   const again = await runPackages(

@@ -10,7 +10,7 @@ const ELSEWHERE: Perturbation = {
   timezone: "Asia/Tokyo",
   locale: "C",
   uid: 1234,
-  cpus: 1,
+  processors: [0],
   coldCaches: true,
 };
 

@@ -66,6 +66,32 @@ describe("kmips verify", () => {
     expect(code, stdout).toBe(EXIT.ok);
   });
 
+  it("rebuilds as many nodes at once as there are slots, and still names the one that differs", async () => {
+    const programs = ["one", "two", "three"];
+    const flag = (name: string): string => (name === "two" ? "uuid" : "sha1");
+    world.write({
+      ...project("-O1"),
+      "project.kmips": `kmips 1
+import "kmips:toolchain/cc.kmips"
+project { name = "verified", targets = [mips64le] }
+source app { files = ["app.c"] }
+${programs
+  .map(
+    (name) => `component ${name} {
+  source = source.app
+  c { toolchain = toolchain.cc, programs = { app = ["app.c"] }, flags = ["-static", "-Wl,--build-id=${flag(name)}", "-D${name}"] }
+}`,
+  )
+  .join("\n")}
+`,
+    });
+    expect((await world.kmips(["build"])).code).toBe(EXIT.ok);
+    const { code, stdout, stderr } = await world.kmips(["verify", "--jobs", "3"]);
+    expect(code, stderr).toBe(EXIT.mismatch);
+    expect(stdout).toMatch(/^component\.two is not reproducible: output "app" differs/);
+    expect(stderr.split("] built")[0]).toContain("start  component.three");
+  });
+
   it("does not verify what was never built", async () => {
     world.write(project("-O1"));
     const { code, stderr } = await world.kmips(["verify"]);
