@@ -4,12 +4,15 @@
  * The first node that differs is taken apart: which output, where, and which single circumstance
  * is enough to make it differ.
  */
-import PQueue from "p-queue";
 import { type ActionRecord, type Digest, type Output, type Store } from "../../cache/index.js";
-import { produceRecord, type Perturbation, type RunnerOptions } from "../execute/index.js";
+import {
+  onEachProcessor,
+  produceRecord,
+  type Perturbation,
+  type RunnerOptions,
+} from "../execute/index.js";
 import { allowedProcessors } from "../host/index.js";
 import { readLayerEntries } from "../image/index.js";
-import { invariant } from "../model/invariant.js";
 import type { Address, NodeDefinition, NodeKind } from "../model/node.js";
 import { planBuild, type PlannedNode } from "../plan/plan.js";
 import { runnerOptions, type BuildRequest } from "./build.js";
@@ -172,34 +175,6 @@ interface Different {
   readonly planned: PlannedNode;
   readonly record: ActionRecord;
   readonly rebuilt: ActionRecord;
-}
-
-/**
- * Works through the items in order, at most `jobs` at once, each on a processor of its own as long
- * as there are that many. @throws the first error of `work`, after all that had begun has ended
- */
-async function onEachProcessor<T>(
-  items: readonly T[],
-  jobs: number,
-  work: (item: T, processor: number) => Promise<void>,
-): Promise<void> {
-  const processors = allowedProcessors();
-  const free = Array.from({ length: jobs }, (_, lane) => processors[lane % processors.length]);
-  const queue = new PQueue({ concurrency: jobs });
-  const ended = await Promise.allSettled(
-    items.map(async (item) =>
-      queue.add(async () => {
-        const processor = free.pop();
-        invariant(processor !== undefined, "More verifications than lanes");
-        try {
-          await work(item, processor);
-        } finally {
-          free.push(processor);
-        }
-      }),
-    ),
-  );
-  for (const outcome of ended) if (outcome.status === "rejected") throw outcome.reason;
 }
 
 function canDiffer(definition: NodeDefinition): boolean {

@@ -1,5 +1,6 @@
 /** Running plans. */
 export { executePlan, type NodeRunner, type ScheduleOptions } from "./scheduler.js";
+export { onEachProcessor } from "./on-each-processor.js";
 export { askForFact, produceRecord, runNode, type RunnerOptions } from "./run-node.js";
 export { Builders, chooseUserBuilder, type BuilderOptions } from "./builder/builders.js";
 export type { BuilderPrograms } from "./builder/private-builder.js";
