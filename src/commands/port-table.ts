@@ -195,10 +195,10 @@ function builtLabels(workspace: Workspace, address: Address): Readonly<Record<st
   return parsed.config?.Labels ?? {};
 }
 
-/** The group of everything that a project builds for its port: the one with the most members. */
-export function largestGroup({ nodes }: BuildGraph): Address | undefined {
-  const groups = [...nodes.values()].flatMap(({ address, definition }) =>
-    definition.kind === "group" ? [{ address, count: definition.members.length }] : [],
+/** The group of everything that a project builds for its port: the one that holds the most nodes. */
+export function largestGroup(graph: BuildGraph): Address | undefined {
+  const groups = [...graph.nodes.values()].flatMap(({ address, definition }) =>
+    definition.kind === "group" ? [{ address, count: closureOf(graph, [address]).size }] : [],
   );
   return groups.sort((a, b) => b.count - a.count)[0]?.address;
 }
