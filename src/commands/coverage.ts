@@ -167,10 +167,11 @@ async function fetchTree(
 }
 
 function readWanted(
-  { store }: Workspace,
+  workspace: Workspace,
   digest: Digest,
   source: string,
 ): { readonly image: ManifestImage; readonly tests: readonly ImageUser[] }[] {
+  const { store } = workspace;
   const paths = store
     .listTree(digest)
     .filter((entry) => entry.type === "file")
@@ -187,7 +188,7 @@ function readWanted(
       `${source} has no ${MANIFEST_PATH}`,
       "name the source of a Kubernetes release from 1.9 on",
     );
-  const images = readImages(manifest, source);
+  const images = readImages(manifest, archOf(workspace), source);
   const csi = hasCsiImages(manifest)
     ? readCsiImages(
         readAll((path) => path.startsWith(CSI_MANIFESTS) && path.endsWith(".yaml")),
@@ -206,9 +207,16 @@ function readWanted(
   }));
 }
 
-function readImages(manifest: string, source: string): ManifestImage[] {
+/** The architecture that the project's first image is for; without an image, this machine's. */
+function archOf({ graph, tools }: Workspace): string {
+  for (const { definition } of graph.nodes.values())
+    if (definition.kind === "image") return definition.platform.arch;
+  return tools.hostArch;
+}
+
+function readImages(manifest: string, goarch: string, source: string): ManifestImage[] {
   try {
-    return readManifest(manifest);
+    return readManifest(manifest, goarch);
   } catch (error) {
     if (!(error instanceof ManifestError)) throw error;
     throw new UsageError(`${source}: ${error.message}`, "this shape of the file is not known");

@@ -2,7 +2,8 @@
  * The images that the end-to-end tests of a Kubernetes release use, as its
  * `test/utils/image/manifest.go` lists them.
  *
- * The file had several shapes: package variables for registries (up to v1.20), a parameter
+ * The file had several shapes: a variable for each image, whose name may end in the architecture
+ * (v1.9 to v1.13), a map of them with package variables for registries (up to v1.20), a parameter
  * `list RegistryList` (since), and images of CSI drivers that are read from YAML files (v1.26).
  */
 import { readGoFile, structFields, type GoFile } from "./go-file.js";
@@ -13,7 +14,7 @@ export const MANIFEST_PATH = "test/utils/image/manifest.go";
 export const CSI_MANIFESTS = "test/e2e/testing-manifests/storage-csi/";
 
 export interface ManifestImage {
-  /** The constant that tests name it by; absent for those of CSI drivers. */
+  /** The constant or variable that tests name it by; absent for those of CSI drivers. */
   readonly constant?: string;
   /** The YAML files that name it, for those of CSI drivers. */
   readonly files?: readonly string[];
@@ -29,14 +30,22 @@ export class ManifestError extends Error {
   override readonly name = "ManifestError";
 }
 
-/** The images that a manifest lists, in its order. @throws ManifestError */
-export function readManifest(text: string): ManifestImage[] {
+/**
+ * The images that a manifest lists, in its order.
+ *
+ * @param goarch what names of images end in that are there once for each architecture
+ * @throws ManifestError
+ */
+export function readManifest(text: string, goarch: string): ManifestImage[] {
   const file = readGoFile(MANIFEST_PATH, text);
   const { tokens } = file;
   const constants = new Set(
-    file.declarations.filter(({ kind }) => kind === "const").map(({ name }) => name),
+    file.declarations
+      .filter(({ kind }) => kind === "const" || kind === "var")
+      .map(({ name }) => name),
   );
   const order = fieldOrder(file);
+  const everyNameHasArch = !order.includes("hasArch") && namesEndInArch(file);
   const registries = registryFields(file);
   const images: ManifestImage[] = [];
   for (let at = 0; at < tokens.length; at++) {
@@ -52,10 +61,13 @@ export function readManifest(text: string): ManifestImage[] {
         );
       return value;
     };
+    const hasArch = fields.get("hasArch");
+    const isArchBound =
+      everyNameHasArch || (hasArch !== undefined && tokens[hasArch.start]?.text === "true");
     images.push({
       constant: entry.constant,
       registry: read("registry"),
-      name: read("name"),
+      name: isArchBound ? `${read("name")}-${goarch}` : read("name"),
       tag: read("version"),
     });
   }
@@ -98,7 +110,7 @@ export function referenceOf({ registry, name, tag }: ManifestImage): string {
   return `${registry}/${name}:${tag}`;
 }
 
-/** `configs[NAME] = Config{…}` or, in a map of them, `NAME: {…}`. */
+/** `configs[NAME] = Config{…}`, `NAME = Config{…}` or, in a map of them, `NAME: {…}`. */
 function entryAt(
   tokens: readonly GoToken[],
   at: number,
@@ -109,16 +121,27 @@ function entryAt(
     isSymbol(tokens[open], "{")
       ? { constant: name.text, fields: insideBracket(tokens, open) }
       : undefined;
+  const isConfig = (type: number): boolean => CONFIG_TYPES.includes(tokens[type]?.text ?? "");
   const isIndexed = isSymbol(tokens[at - 1], "[") && isSymbol(tokens[at + 1], "]");
-  if (isIndexed && isSymbol(tokens[at + 2], "=") && tokens[at + 3]?.text === "Config")
-    return fieldsAt(at + 4);
+  const equals = isIndexed ? at + 2 : at + 1;
+  if (isSymbol(tokens[equals], "=") && isConfig(equals + 1)) return fieldsAt(equals + 2);
   if (!isSymbol(tokens[at + 1], ":")) return undefined;
-  return fieldsAt(tokens[at + 2]?.text === "Config" ? at + 3 : at + 2);
+  return fieldsAt(isConfig(at + 2) ? at + 3 : at + 2);
 }
+
+/** The names that the type of an entry had. */
+const CONFIG_TYPES: readonly string[] = ["Config", "ImageConfig"];
 
 /** The names of Config's fields in order. */
 function fieldOrder(file: GoFile): string[] {
-  return structFields(file, "Config").flatMap(({ start }) => file.tokens[start]?.text ?? []);
+  return CONFIG_TYPES.flatMap((type) => structFields(file, type)).flatMap(
+    ({ start }) => file.tokens[start]?.text ?? [],
+  );
+}
+
+/** Whether all references are put together with the architecture, as in v1.9. */
+function namesEndInArch({ tokens }: GoFile): boolean {
+  return tokens.some(({ kind, text }) => kind === "string" && text === "%s/%s-%s:%s");
 }
 
 /** Field → value of one Config literal, named or by position. */

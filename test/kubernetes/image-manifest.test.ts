@@ -101,8 +101,52 @@ var configs = map[int]Config{
 }
 `;
 
+/** As from v1.10 to v1.12. */
+const IMAGE_VARIABLES = `package image
+
+import "runtime"
+
+const (
+	e2eRegistry = "gcr.io/kubernetes-e2e-test-images"
+	gcRegistry  = "k8s.gcr.io"
+)
+
+type ImageConfig struct {
+	registry string
+	name     string
+	version  string
+	hasArch  bool
+}
+
+var (
+	BusyBox = ImageConfig{gcRegistry, "busybox", "1.24", false}
+	// When this is updated, also update the kubelet
+	Net = ImageConfig{e2eRegistry, "net", "1.0", true}
+)
+`;
+
+/** As v1.9. */
+const NAMES_WITH_ARCH = `package image
+
+type ImageConfig struct {
+	registry string
+	name     string
+	version  string
+}
+
+var (
+	Net = ImageConfig{"gcr.io/kubernetes-e2e-test-images", "net", "1.0"}
+)
+
+func GetE2EImage(image ImageConfig) string {
+	return fmt.Sprintf("%s/%s-%s:%s", image.registry, image.name, runtime.GOARCH, image.version)
+}
+`;
+
 function references(text: string): string[] {
-  return readManifest(text).map((image) => `${image.constant ?? ""} ${referenceOf(image)}`);
+  return readManifest(text, "mips64le").map(
+    (image) => `${image.constant ?? ""} ${referenceOf(image)}`,
+  );
 }
 
 describe("a manifest", () => {
@@ -123,19 +167,31 @@ describe("a manifest", () => {
     expect(hasCsiImages(PARAMETER)).toBe(true);
   });
 
+  it("with a variable for each image, whose name may end in the architecture", () => {
+    expect(references(IMAGE_VARIABLES)).toEqual([
+      "BusyBox k8s.gcr.io/busybox:1.24",
+      "Net gcr.io/kubernetes-e2e-test-images/net-mips64le:1.0",
+    ]);
+    expect(references(NAMES_WITH_ARCH)).toEqual([
+      "Net gcr.io/kubernetes-e2e-test-images/net-mips64le:1.0",
+    ]);
+  });
+
   it("as one literal", () => {
     expect(references(LITERAL)).toEqual(["Agnhost docker.io/library/agnhost:2.52"]);
   });
 
   it("that computes a name is a fault that says where", () => {
     const text = LITERAL.replace('"agnhost"', "nameOf(Agnhost)");
-    expect(() => readManifest(text)).toThrow(ManifestError);
-    expect(() => readManifest(text)).toThrow(/manifest\.go line \d+: the name of Agnhost/);
+    expect(() => readManifest(text, "mips64le")).toThrow(ManifestError);
+    expect(() => readManifest(text, "mips64le")).toThrow(
+      /manifest\.go line \d+: the name of Agnhost/,
+    );
   });
 
   it("of no known shape is a fault", () => {
-    expect(() => readManifest("package image\n")).toThrow(ManifestError);
-    expect(() => readManifest("")).toThrow(ManifestError);
+    expect(() => readManifest("package image\n", "mips64le")).toThrow(ManifestError);
+    expect(() => readManifest("", "mips64le")).toThrow(ManifestError);
   });
 
   it("whose variables name each other in a circle ends", () => {
@@ -143,7 +199,7 @@ describe("a manifest", () => {
       "var configs",
       "var a = b\nvar b = a\nvar configs",
     );
-    expect(() => readManifest(text)).toThrow(/the registry of Agnhost/);
+    expect(() => readManifest(text, "mips64le")).toThrow(/the registry of Agnhost/);
   });
 });
 
@@ -161,7 +217,7 @@ describe("images of CSI drivers", () => {
       ["a.yaml", yaml("v4")],
       ["b.yaml", yaml("v4")],
     ]);
-    expect(readCsiImages(files, readManifest(PARAMETER))).toEqual([
+    expect(readCsiImages(files, readManifest(PARAMETER, "mips64le"))).toEqual([
       {
         registry: "registry.k8s.io/sig-storage",
         name: "csi-attacher",
