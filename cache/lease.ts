@@ -17,7 +17,8 @@ export class Lease {
   readonly #locker: Locker;
   readonly #warn: (message: string) => void;
   readonly #pinned = new Set<string>();
-  readonly #id = randomName();
+  /** The name of its file, and of the temporary directory. */
+  readonly id = randomName();
   #fd: number | undefined;
   #lock: Promise<LockHandle | undefined> | undefined;
   #hasTemporary = false;
@@ -67,7 +68,7 @@ export class Lease {
 
   /** This process's own directory below `tmp/`, removed at the end. */
   temporary(): string {
-    const path = `${this.#paths.tmp}/${this.#id}`;
+    const path = `${this.#paths.tmp}/${this.id}`;
     if (!this.#hasTemporary) {
       this.#open();
       storage("create", path, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
@@ -78,7 +79,7 @@ export class Lease {
 
   async close(): Promise<void> {
     if (this.#hasTemporary)
-      rmSync(`${this.#paths.tmp}/${this.#id}`, { recursive: true, force: true });
+      rmSync(`${this.#paths.tmp}/${this.id}`, { recursive: true, force: true });
     this.#hasTemporary = false;
     if (this.#fd === undefined) return;
     closeSync(this.#fd);
@@ -90,7 +91,7 @@ export class Lease {
   }
 
   get #path(): string {
-    return `${this.#paths.leases}/${this.#id}`;
+    return `${this.#paths.leases}/${this.id}`;
   }
 
   #open(): number | undefined {

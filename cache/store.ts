@@ -5,6 +5,7 @@
  * order of writes and what a crash leaves.
  */
 import { lstatSync, mkdirSync } from "node:fs";
+import { removeAbandoned } from "./abandoned.js";
 import { ActionCache, type Inspection, type PutResult } from "./action-cache.js";
 import type { ArchiveOptions, EntryInput } from "./archive.js";
 import { BlobStore } from "./blob-store.js";
@@ -347,6 +348,11 @@ export class Store {
   /** Resolves once the kernel holds this process's lease. A build awaits it before its first put. */
   hold(): Promise<void> {
     return this.#session.lease.hold();
+  }
+
+  /** Removes the temporary directories of processes that were killed at least `graceMs` ago. */
+  removeAbandoned(graceMs = 60_000): Promise<void> {
+    return removeAbandoned(this.#session, graceMs);
   }
 
   /** A fresh directory of this process, removed at the end. */

@@ -131,6 +131,7 @@ export async function execute(
   const total = states.filter((state) => state !== "group").length;
   request.onEvent({ type: "plan", total, cached: total - toRun - waiting, toRun, waiting });
   const runner = runnerOptions(workspace, request);
+  const swept = toRun + waiting > 0 ? store.removeAbandoned() : undefined;
   const executed = await executePlan({
     ...planOptions,
     plan,
@@ -142,6 +143,7 @@ export async function execute(
     run: (planned, key, results) =>
       runNode(planned, key, results, runner, forced.has(planned.node.address)),
   });
+  await swept;
   recordFacts(workspace, plan, executed, (message) =>
     request.onEvent({ type: "warning", message }),
   );

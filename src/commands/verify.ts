@@ -114,6 +114,7 @@ export async function verify(
     }
   }
   await store.hold();
+  await store.removeAbandoned();
   const subjects = [...plan.nodes.values()].flatMap((planned) => {
     const { decision } = planned;
     return decision.state === "cached" && canDiffer(planned.node.definition)

@@ -135,7 +135,7 @@ export function readKeyring(path: string | undefined): Buffer {
  */
 export async function fetchSuite(request: SuiteRequest, ctx: ActionContext): Promise<FetchedSuite> {
   const { mirror, suite, components, architecture } = request;
-  const directory = ctx.store.temporaryDirectory();
+  const directory = ctx.temporaryDirectory();
   writeClientConfig(directory, request);
   const result = await runApt(
     ["apt-get", "-q", `--config-file=${join(directory, "apt.conf")}`, "update"],
@@ -195,7 +195,7 @@ export async function downloadFiles(
   files: readonly FileRequest[],
   ctx: ActionContext,
 ): Promise<Download> {
-  const directory = ctx.store.temporaryDirectory();
+  const directory = ctx.temporaryDirectory();
   writeClientConfig(directory);
   const argv = [
     "apt-helper",

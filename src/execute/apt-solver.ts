@@ -32,7 +32,7 @@ export interface SolverRequest {
 /** The packages to unpack, in apt's order. @throws NodeFailure `command` with apt's explanation */
 export async function solve(request: SolverRequest, ctx: ActionContext): Promise<PackageId[]> {
   if (request.names.length === 0) return [];
-  const work = ctx.store.temporaryDirectory();
+  const work = ctx.temporaryDirectory();
   for (const name of ["empty", "lists/partial", "cache/archives/partial"])
     mkdirSync(join(work, name), { recursive: true });
   writeFileSync(join(work, "none"), "");

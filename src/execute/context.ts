@@ -17,6 +17,8 @@ export interface ActionContext {
   readonly results: (address: Address) => ActionRecord;
   /** The definition of any node of the graph. */
   readonly definition: (address: Address) => NodeDefinition;
+  /** A fresh directory, removed when the node has ended. */
+  readonly temporaryDirectory: () => string;
   /** Receives everything that tools print, for the node's log. */
   readonly log: (chunk: string | Buffer) => void;
   readonly signal: AbortSignal;

@@ -51,7 +51,7 @@ export interface GoBuild {
 /** Lays everything out and makes the modules available. @throws NodeFailure */
 export async function openGoBuild(inputs: GoInputs, ctx: ActionContext): Promise<GoBuild> {
   const { store } = ctx;
-  const temporary = store.temporaryDirectory();
+  const temporary = ctx.temporaryDirectory();
   const make = (name: string): string => {
     const directory = join(temporary, name);
     mkdirSync(directory);

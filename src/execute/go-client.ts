@@ -53,7 +53,7 @@ export async function downloadModule(
     {
       argv: ["go", "mod", "download", "-json", "--", `${path}@${version}`],
       // Outside of any module: a go.mod above the working directory must not take part.
-      cwd: ctx.store.temporaryDirectory(),
+      cwd: ctx.temporaryDirectory(),
       env: { ...goClientEnvironment(ctx), ...(ctx.offline ? offlineProxy(ctx) : {}) },
     },
     { what: `fetching ${what}`, quiet: true },

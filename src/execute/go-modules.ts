@@ -110,7 +110,7 @@ function removeDamaged(directory: string, zip: string, ctx: ActionContext, modul
 function placeModuleFile(ctx: ActionContext, tree: Digest, name: string, path: string): void {
   const file = ctx.store.openTreeFile(tree, name);
   invariant(file !== undefined, `go.sum names "${name}", which is not among the module files`);
-  const fresh = join(ctx.store.temporaryDirectory(), "file");
+  const fresh = join(ctx.temporaryDirectory(), "file");
   writeFileSync(fresh, Buffer.concat([...file.chunks].map((chunk) => Buffer.from(chunk))), {
     mode: 0o444,
   });

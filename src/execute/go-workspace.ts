@@ -82,7 +82,7 @@ export function checkoutOf(ctx: ActionContext, address: Address): Promise<string
 export async function goSourceDirectory(ctx: ActionContext, source: Address): Promise<string> {
   const tree = dependencyOutput(ctx, source, "tree");
   if (ctx.store.readTreeFile(tree, "go.mod") !== undefined) return ctx.store.checkout(tree);
-  const copy = join(ctx.store.temporaryDirectory(), "source");
+  const copy = join(ctx.temporaryDirectory(), "source");
   ctx.store.extractTree(tree, copy);
   writeFileSync(join(copy, "go.mod"), "module placeholder\n");
   return copy;

@@ -2,6 +2,7 @@
  * Runs one node: takes the lock of its key, dispatches to the executor of its kind, checks what
  * came out and stores the record. The only place where a result enters the action cache.
  */
+import { rm } from "node:fs/promises";
 import {
   resultDigest,
   type ActionRecord,
@@ -112,10 +113,17 @@ export async function produceRecord(
   const { store } = options;
   const { node, action } = planned;
   const log = new LogFile(store.paths.log(key));
+  const temporary: string[] = [];
+  const temporaryDirectory = (): string => {
+    const path = store.temporaryDirectory();
+    temporary.push(path);
+    return path;
+  };
   try {
     for (const bytes of action.attachments.values()) store.putBytes(bytes);
     const context: ActionContext = {
       ...contextOf(node.address, results, options, (chunk) => log.write(chunk)),
+      temporaryDirectory,
       ...(perturbation === undefined ? {} : { perturbation }),
     };
     const outcome = await dispatch(node.definition, context);
@@ -147,6 +155,9 @@ export async function produceRecord(
     };
   } finally {
     log.close();
+    // What cannot be removed now goes with the process's own directory; it must not hide the outcome.
+    for (const path of temporary)
+      await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
@@ -165,6 +176,7 @@ function contextOf(
       return record;
     },
     definition: (other) => definitionOf(options.graph, other),
+    temporaryDirectory: () => options.store.temporaryDirectory(),
     log,
   };
 }

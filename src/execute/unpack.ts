@@ -20,7 +20,7 @@ export async function unpackTar(
   strip: number,
   what: string,
 ): Promise<StoredBlob> {
-  const destination = join(ctx.store.temporaryDirectory(), "tree");
+  const destination = join(ctx.temporaryDirectory(), "tree");
   mkdirSync(destination, { mode: 0o755 });
   const result = await runSandboxed(
     ctx,

@@ -46,6 +46,33 @@ function use(store: Store, record: ActionRecord, daysAgo: number): void {
   utimesSync(store.paths.action(record.key), seconds, seconds);
 }
 
+/** Leaves what a process leaves that is killed; returns the name of its lease. */
+function abandon({ paths }: Store): string {
+  const id = "ab".repeat(16);
+  writeFileSync(join(paths.leases, id), `${"0".repeat(64)}\ntorn line`);
+  mkdirSync(join(paths.tmp, id));
+  writeFileSync(join(paths.tmp, id, "half a blob"), "...");
+  return id;
+}
+
+describe("Store.removeAbandoned()", () => {
+  it("removes what killed processes left, and nothing of those that live", async () => {
+    const { collector, open } = await makeLeftStore(1);
+    const other = await open();
+    const used = other.temporaryDirectory();
+    await other.hold();
+    const own = collector.temporaryDirectory();
+    const id = abandon(collector);
+    await collector.removeAbandoned();
+    expect(existsSync(join(collector.paths.tmp, id)), "it may only have begun").toBe(true);
+    await collector.removeAbandoned(0);
+    expect(existsSync(join(collector.paths.tmp, id))).toBe(false);
+    expect(existsSync(join(collector.paths.leases, id))).toBe(false);
+    expect([existsSync(used), existsSync(own)]).toEqual([true, true]);
+    await other.close();
+  });
+});
+
 describe("Store.collect()", () => {
   it("keeps the given keys, and removes the rest and their blobs", async () => {
     const { collector, records } = await makeLeftStore(4);
@@ -92,10 +119,7 @@ describe("Store.collect()", () => {
 
   it("removes the lease and the temporary files of a process that was killed", async () => {
     const { collector } = await makeLeftStore(1);
-    const id = "ab".repeat(16);
-    writeFileSync(join(collector.paths.leases, id), `${"0".repeat(64)}\ntorn line`);
-    mkdirSync(join(collector.paths.tmp, id));
-    writeFileSync(join(collector.paths.tmp, id, "half a blob"), "...");
+    const id = abandon(collector);
     await collector.collect({ graceMs: 3_600_000 });
     expect(readdirSync(collector.paths.leases)).toContain(id);
     const report = await collector.collect({ graceMs: 0 });

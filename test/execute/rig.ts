@@ -58,6 +58,7 @@ export async function openRig(
       tools,
       results: (name) => found(records, name),
       definition: (name) => found(definitions, name),
+      temporaryDirectory: () => store.temporaryDirectory(),
       log: (chunk) => void chunks.push(Buffer.from(chunk)),
       signal: new AbortController().signal,
       jobs: 2,

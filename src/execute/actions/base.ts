@@ -11,7 +11,6 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -56,15 +55,10 @@ export async function runBase(node: BaseDefinition, ctx: ActionContext): Promise
   let emulatedMs = 0;
   const notes: string[] = [];
   const layer = await withEmulatorRetry(async () => {
-    const directory = ctx.store.temporaryDirectory();
-    try {
-      const { root, elapsedMs } = await makeRoot(node, directory, ctx);
-      if (emulated) emulatedMs += elapsedMs;
-      const changes = rootChanges(ctx.store, { root, layers: [], origin: "base" });
-      return storeChanges(ctx.store, changes, node.epoch);
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
+    const { root, elapsedMs } = await makeRoot(node, ctx.temporaryDirectory(), ctx);
+    if (emulated) emulatedMs += elapsedMs;
+    const changes = rootChanges(ctx.store, { root, layers: [], origin: "base" });
+    return storeChanges(ctx.store, changes, node.epoch);
   }, notes);
   const { platform, epoch, config } = node;
   const { outputs } = layeredImage(ctx.store, {

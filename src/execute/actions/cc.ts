@@ -33,7 +33,7 @@ export async function runC(node: CComponent, ctx: ActionContext): Promise<Action
       install: `apt-get install ${toolchain.packages.join(" ")}`,
     });
   }
-  const out = join(ctx.store.temporaryDirectory(), "out");
+  const out = join(ctx.temporaryDirectory(), "out");
   mkdirSync(out);
   const base = ctx.perturbation?.directory ?? "/kmips";
   const mounts: Mount[] = [

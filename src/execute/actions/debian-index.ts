@@ -197,7 +197,7 @@ async function earlierList(
   const directory = `${component}/binary-${platformSpellings(node.platform).debian}`;
   const hex = text?.files.get(`${directory}/Packages.xz`);
   if (hex === undefined) return undefined;
-  const work = ctx.store.temporaryDirectory();
+  const work = ctx.temporaryDirectory();
   const { said } = await downloadFiles(
     [
       {

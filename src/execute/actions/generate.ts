@@ -120,7 +120,7 @@ async function runGenerator(
   build: GoBuild,
   ctx: ActionContext,
 ): Promise<string> {
-  const temporary = ctx.store.temporaryDirectory();
+  const temporary = ctx.temporaryDirectory();
   const [written, workspace, scratch, cache] = ["written", "gopath", "scratch", "cache"].map(
     (name) => join(temporary, name),
   ) as [string, string, string, string];

@@ -5,7 +5,7 @@
  * maintainer scripts run under the emulator (see maintainer-scripts.ts); with `emulated` it is the
  * target's own dpkg. What scripts call may be this machine's (native-programs.ts). The sandbox has no network and none of this machine's configuration.
  */
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compareUtf8 } from "../../../cache/index.js";
 import {
@@ -63,22 +63,17 @@ export async function runInstall(
   let installed: readonly string[] = [];
   const notes: string[] = [];
   const layer = await withEmulatorRetry(async () => {
-    const directory = store.temporaryDirectory();
-    try {
-      const root = join(directory, "root");
-      mkdirSync(root);
-      chmodSync(root, 0o755);
-      rootFileSystem(store, manifestOf(base), root);
-      const snapshot = snapshotRoot(root);
-      const added = await addPackages(node, directory, root, ctx);
-      emulatedMs += added.emulatedMs;
-      installed = added.versions;
-      const changes = rootChanges(store, { root, layers, origin: "install", snapshot });
-      return storeChanges(store, changes, node.epoch);
-    } finally {
-      // A build may have many of these, each as large as an image.
-      rmSync(directory, { recursive: true, force: true });
-    }
+    const directory = ctx.temporaryDirectory();
+    const root = join(directory, "root");
+    mkdirSync(root);
+    chmodSync(root, 0o755);
+    rootFileSystem(store, manifestOf(base), root);
+    const snapshot = snapshotRoot(root);
+    const added = await addPackages(node, directory, root, ctx);
+    emulatedMs += added.emulatedMs;
+    installed = added.versions;
+    const changes = rootChanges(store, { root, layers, origin: "install", snapshot });
+    return storeChanges(store, changes, node.epoch);
   }, notes);
   const { platform, epoch } = node;
   const { outputs } = layeredImage(store, {

@@ -40,7 +40,7 @@ export async function runModules(
   ctx: ActionContext,
 ): Promise<ActionOutcome> {
   const started = performance.now();
-  const work = join(ctx.store.temporaryDirectory(), "work");
+  const work = join(ctx.temporaryDirectory(), "work");
   mkdirSync(work);
   const toolchain = await checkoutOf(ctx, node.toolchain);
   await editGoMod(node, join(work, "go.mod"), toolchain, ctx);

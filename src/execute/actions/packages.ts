@@ -175,7 +175,7 @@ async function bringFiles(
   if (missing.length === 0) return;
   if (ctx.offline) throw offlineFailure(missing, ctx);
   const mirrors = await findMirrors(ctx);
-  const directory = ctx.store.temporaryDirectory();
+  const directory = ctx.temporaryDirectory();
   const files = missing.map(({ stanza, suite, digest }) => ({
     url: `${mirrors(suite)}/${stanza.path}`,
     digest,

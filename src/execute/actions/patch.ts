@@ -40,7 +40,7 @@ export async function runPatch(node: PatchDefinition, ctx: ActionContext): Promi
 }
 
 function privateCopy(tree: Digest, ctx: ActionContext): string {
-  const directory = join(ctx.store.temporaryDirectory(), "tree");
+  const directory = join(ctx.temporaryDirectory(), "tree");
   ctx.store.extractTree(tree, directory);
   return directory;
 }
@@ -86,7 +86,7 @@ function runPatchTool(
   options: readonly string[],
   ctx: ActionContext,
 ): Promise<ProcessResult> {
-  const file = join(ctx.store.temporaryDirectory(), "patch");
+  const file = join(ctx.temporaryDirectory(), "patch");
   writeFileSync(file, patch);
   return runSandboxed(
     ctx,

@@ -85,7 +85,7 @@ async function attemptStep(
   client: BuildxClient,
   ctx: ActionContext,
 ): Promise<Attempt> {
-  const directory = ctx.store.temporaryDirectory();
+  const directory = ctx.temporaryDirectory();
   const { store, environment } = ctx;
   const { argv, env } = prepareStep(node, base, client, { store, directory, environment });
   let output = Buffer.alloc(0);

@@ -33,7 +33,7 @@ export async function fetchArchive(
     await storeVerified(await openArchive(location, ctx), location, digest, ctx);
   }
   // tar wants a file of its own: the blob is bound read-only into the sandbox.
-  const copy = join(ctx.store.temporaryDirectory(), "archive");
+  const copy = join(ctx.temporaryDirectory(), "archive");
   ctx.store.copyTo(digest, copy, 0o600);
   return {
     tree: await unpackTar(ctx, copy, strip, location),
@@ -61,7 +61,7 @@ export async function unpackMember(
   const tree = treeOf(ctx, node);
   const member = ctx.store.openTreeFile(tree, path);
   if (member === undefined) throw missingInTree(ctx, tree, path);
-  const copy = join(ctx.store.temporaryDirectory(), "archive");
+  const copy = join(ctx.temporaryDirectory(), "archive");
   const fd = openSync(copy, "wx", 0o600);
   try {
     for (const chunk of member.chunks) writeSync(fd, chunk);

@@ -31,7 +31,7 @@ export async function deriveTree(
     void entries.set(path, { path, type: "file", mode, content });
   if (origin.gomod !== undefined) {
     const { edits, toolchain } = origin.gomod;
-    const work = join(store.temporaryDirectory(), "work");
+    const work = join(ctx.temporaryDirectory(), "work");
     mkdirSync(work);
     const path = join(work, "go.mod");
     const source = { source: origin.node, edits, patched: [] };

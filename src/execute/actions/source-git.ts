@@ -35,7 +35,7 @@ export async function fetchCommit(
     commit: origin.commit ?? lockedValue(origin, ctx),
   };
   const { url, commit } = wanted;
-  const directory = ctx.store.temporaryDirectory();
+  const directory = ctx.temporaryDirectory();
   const repository = join(directory, "repository.git");
   await initialize(repository, ctx);
   const kept = ctx.store.findVaulted(VAULT_KIND, commit);
@@ -171,7 +171,7 @@ async function fetchByCommit(
 export async function resolveTag(url: string, tag: string, ctx: ActionContext): Promise<string> {
   const what = `tag ${tag} of ${url}`;
   refuseOffline(url, what, ctx);
-  const repository = join(ctx.store.temporaryDirectory(), "repository.git");
+  const repository = join(ctx.temporaryDirectory(), "repository.git");
   await initialize(repository, ctx);
   const listed = await git(repository, ["ls-remote", "--tags", "--", url], ctx, `asking ${url}`);
   if (listed.code !== 0)

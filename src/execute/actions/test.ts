@@ -71,7 +71,7 @@ async function attemptTest(
   ctx: ActionContext,
 ): Promise<{ readonly verdict: Verdict; readonly elapsedMs: number; readonly emulated: boolean }> {
   const asRoot = userInfo().uid === 0;
-  const directory = ctx.store.temporaryDirectory();
+  const directory = ctx.temporaryDirectory();
   const root = join(directory, "root");
   // A user of the image other than root must get through both, whatever the umask; the sandbox
   // would make the second one for itself alone.

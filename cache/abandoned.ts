@@ -1,0 +1,26 @@
+/** What processes that were killed left behind and nobody else will take away. */
+import { rm } from "node:fs/promises";
+import { removeQuietly } from "./files.js";
+import type { Session } from "./session.js";
+import { list, surveyLeases } from "./survey.js";
+
+/**
+ * Removes the temporary directories of processes that are gone, and their leases. Whatever cannot be
+ * removed stays: only room is lost by it.
+ *
+ * @param graceMs what is younger is left alone: its process may only have begun
+ */
+export async function removeAbandoned(session: Session, graceMs: number): Promise<void> {
+  if (session.readOnly) return;
+  const found = list(session.paths.tmp).filter(({ name }) => name !== session.lease.id);
+  if (found.length === 0) return;
+  const leases = await surveyLeases(session, graceMs);
+  const states = new Map(leases.map((lease) => [lease.id, lease]));
+  for (const { name, path, stats } of found) {
+    const lease = states.get(name);
+    const isYoung = graceMs > 0 && session.now() - stats.ctimeMs < graceMs;
+    if (lease?.isLive === true || isYoung) continue;
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
+    if (lease !== undefined) removeQuietly(lease.path);
+  }
+}
