@@ -21,7 +21,7 @@ import type { ImageFile, TestDefinition } from "../model/node.js";
 import type { ActionContext } from "./context.js";
 import { dependencyOutput } from "./go-workspace.js";
 
-/** What container runtimes put there themselves when the image has none. */
+/** What container runtimes put there themselves, over what the image has. */
 const RUNTIME_FILES: Readonly<Record<string, string>> = {
   "etc/hosts": "127.0.0.1 localhost kmips\n::1 localhost\n",
   "etc/hostname": "kmips\n",
@@ -46,23 +46,22 @@ export function prepareTestRoot(
     rootFileSystem(ctx.store, manifest.digest, root, { setOwners });
     config = readImage(ctx.store, manifest.digest).config.config ?? {};
   }
+  for (const [path, text] of Object.entries(RUNTIME_FILES)) placeRuntimeFile(root, path, text);
   for (const file of node.files) placeFile(file, root, setOwners, ctx);
-  for (const [path, text] of Object.entries(RUNTIME_FILES)) {
-    const place = freePlace(root, path);
-    if (place !== undefined) writeFileSync(place, text, { mode: 0o644 });
-  }
   return config;
 }
 
-/** The host path of an image path that holds nothing yet; undefined when it does, or cannot. */
-function freePlace(root: string, path: string): string | undefined {
-  if (lstatSync(join(root, path), { throwIfNoEntry: false }) !== undefined) return undefined;
+/** An image whose /etc is no directory does without. */
+function placeRuntimeFile(root: string, path: string, text: string): void {
+  let place;
   try {
-    return placeIn(root, path);
+    place = placeIn(root, path);
   } catch (error) {
-    if (error instanceof NodeFailure) return undefined;
+    if (error instanceof NodeFailure) return;
     throw error;
   }
+  rmSync(place, { recursive: true, force: true });
+  writeFileSync(place, text, { mode: 0o644 });
 }
 
 /**

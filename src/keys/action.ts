@@ -44,7 +44,7 @@ const KIND_VERSIONS: Readonly<Record<NodeDefinition["kind"], number>> = {
   run: 1,
   image: 1,
   index: 1,
-  test: 1,
+  test: 2,
   group: 1,
 };
 

@@ -1,6 +1,6 @@
 /** Test nodes with programs of this machine: no emulator, no network, the real sandbox. */
 import { build } from "esbuild";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -111,6 +111,21 @@ describe.runIf(arch() === "x64")("runTest()", () => {
     ];
     for (const expect of expected)
       await run({ env: { A: "yes" }, steps: [shell(script, { expect })] });
+  });
+
+  it("takes the hosts that the test names for its own", async () => {
+    const path = join(root, "hosts");
+    writeFileSync(path, "127.0.0.1 elsewhere\n");
+    const hosts: ImageFile = {
+      path: "/etc/hosts",
+      content: { type: "local", path },
+      uid: 0,
+      gid: 0,
+    };
+    await run({
+      files: [...FILES, hosts],
+      steps: [shell("cat /etc/hosts", { expect: "^127.0.0.1 elsewhere$" })],
+    });
   });
 
   it("says what a step gave instead", async () => {
