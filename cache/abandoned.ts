@@ -6,12 +6,20 @@ import { list, surveyLeases } from "./survey.js";
 
 /**
  * Removes the temporary directories of processes that are gone, and their leases. Whatever cannot be
- * removed stays: only room is lost by it.
+ * removed stays, and never fails a build: only room is lost by it.
  *
  * @param graceMs what is younger is left alone: its process may only have begun
  */
 export async function removeAbandoned(session: Session, graceMs: number): Promise<void> {
   if (session.readOnly) return;
+  try {
+    await remove(session, graceMs);
+  } catch (error) {
+    session.warn(`What killed runs left in the store stays there: ${String(error)}`);
+  }
+}
+
+async function remove(session: Session, graceMs: number): Promise<void> {
   const found = list(session.paths.tmp).filter(({ name }) => name !== session.lease.id);
   if (found.length === 0) return;
   const leases = await surveyLeases(session, graceMs);

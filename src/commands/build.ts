@@ -131,8 +131,7 @@ export async function execute(
   const total = states.filter((state) => state !== "group").length;
   request.onEvent({ type: "plan", total, cached: total - toRun - waiting, toRun, waiting });
   const runner = runnerOptions(workspace, request);
-  const swept = toRun + waiting > 0 ? store.removeAbandoned() : undefined;
-  const executed = await executePlan({
+  const executing = executePlan({
     ...planOptions,
     plan,
     jobs: request.jobs,
@@ -143,7 +142,10 @@ export async function execute(
     run: (planned, key, results) =>
       runNode(planned, key, results, runner, forced.has(planned.node.address)),
   });
-  await swept;
+  const [executed] = await Promise.all([
+    executing,
+    toRun + waiting > 0 ? store.removeAbandoned() : undefined,
+  ]);
   recordFacts(workspace, plan, executed, (message) =>
     request.onEvent({ type: "warning", message }),
   );
