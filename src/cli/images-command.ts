@@ -14,7 +14,6 @@ import {
   type Workspace,
 } from "../commands/index.js";
 import { EXIT, type ExitCode } from "../model/exit-code.js";
-import type { Address } from "../model/node.js";
 import {
   formatBytes,
   insertPortTable,
@@ -70,7 +69,7 @@ function listBuilt(globals: GlobalOptions, workspace: Workspace, streams: Stream
     ["wanted", ({ wanted }) => wanted ?? ""],
     ["size", ({ sizeBytes }) => formatBytes(sizeBytes)],
     ["tests passed", ({ tests, passed }) => (tests === 0 ? "none" : `${passed} of ${tests}`)],
-    ["digest", ({ digest, notLocked }) => digest ?? whyNotBuilt(notLocked)],
+    ["digest", digestCell],
   ];
   // Most projects have no labels about what an image stands for.
   const shown = columns.filter(
@@ -87,7 +86,8 @@ function listBuilt(globals: GlobalOptions, workspace: Workspace, streams: Stream
   return EXIT.ok;
 }
 
-function whyNotBuilt(notLocked: readonly Address[]): string {
+function digestCell({ digest, isCurrent, notLocked }: ImageRow): string {
+  if (digest !== undefined) return isCurrent ? digest : `${digest}, before the recipe changed`;
   return notLocked.length === 0 ? "not built" : `not locked here: ${notLocked.join(", ")}`;
 }
 

@@ -14,7 +14,14 @@ import {
 import type { BuildGraph } from "../model/graph.js";
 import { VARIANT_LABEL, WANTED_LABEL } from "../model/labels.js";
 import type { Address, NodeKind } from "../model/node.js";
-import { closureOf, planBuild, readText, withResults, type PlannedNode } from "../plan/plan.js";
+import {
+  closureOf,
+  planBuild,
+  readText,
+  withResults,
+  type Plan,
+  type PlannedNode,
+} from "../plan/plan.js";
 import { isNamed, layerBytes, topOutput } from "./built-image.js";
 import { UsageError } from "./errors.js";
 import { unlockedSources } from "./unlocked.js";
@@ -173,10 +180,12 @@ export interface ImageRow {
   readonly address: Address;
   readonly reference: string;
   readonly platform: string;
-  /** Undefined when it is not built. */
+  /** As the recipes are now if the store has that, else as it was last built; undefined: never. */
   readonly digest: string | undefined;
+  /** Whether the digest is of the recipes as they are now. */
+  readonly isCurrent: boolean;
   readonly sizeBytes: number;
-  /** Tests of the image, and how many of them passed with the image as it was last built. */
+  /** Tests of the image, and how many of them passed with this digest. */
   readonly tests: number;
   readonly passed: number;
   /** The version that the original port had: the label `io.kmips.wanted`. */
@@ -191,9 +200,14 @@ export interface ImageRow {
 export function listImages(workspace: Workspace): ImageRow[] {
   const rows: ImageRow[] = [];
   const nodes = [...workspace.graph.nodes.values()];
+  const selection = nodes
+    .filter(({ definition }) => isNamed(definition) || definition.kind === "test")
+    .map(({ address }) => address);
+  const plan = planBuild({ ...workspace, selection });
   for (const { address, definition } of nodes) {
     if (!isNamed(definition)) continue;
-    const record = recordOf(workspace, address);
+    const current = cachedRecord(plan, address);
+    const record = current ?? recordOf(workspace, address);
     const tests = nodes.filter(
       (node) => node.definition.kind === "test" && node.definition.subject === address,
     );
@@ -212,14 +226,22 @@ export function listImages(workspace: Workspace): ImageRow[] {
           ? `${definition.images.length} platforms`
           : `linux/${definition.platform.arch}`,
       digest: record === undefined ? undefined : topOutput(record)?.digest,
+      isCurrent: current !== undefined,
       sizeBytes: record === undefined ? 0 : layerBytes(record),
       tests: tests.length,
-      passed: tests.filter(
-        (test) => record !== undefined && testedResult(workspace, test.address) === record.result,
+      passed: tests.filter((test) =>
+        current === undefined
+          ? record !== undefined && testedResult(workspace, test.address) === record.result
+          : cachedRecord(plan, test.address) !== undefined,
       ).length,
     });
   }
   return rows;
+}
+
+function cachedRecord(plan: Plan, address: Address): ActionRecord | undefined {
+  const decision = plan.nodes.get(address)?.decision;
+  return decision?.state === "cached" ? decision.record : undefined;
 }
 
 /** The result of its subject that a test last passed with. */

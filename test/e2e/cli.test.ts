@@ -302,6 +302,30 @@ describe("query, graph and images", () => {
   });
 });
 
+describe("images of a store that another project filled", () => {
+  const recipe = (text: string): string =>
+    `kmips 1\nproject { name = "a", targets = [mips64le] }\nimage x { files { "/a" -> text("${text}") } }\n`;
+
+  it("are built where the recipes are the same, and older where they changed since", async () => {
+    const first = new World({ "project.kmips": recipe("a") });
+    const second = new World({ "project.kmips": recipe("a") }, first.store);
+    try {
+      const [digest = ""] = Object.values(digestsOf(await first.build()));
+      expect(await second.output(["images"])).toMatch(new RegExp(` ${digest}$`, "m"));
+      second.write({ "project.kmips": recipe("b") });
+      expect(await second.output(["images"])).toMatch(/not built$/m);
+      first.write({ "project.kmips": recipe("b") });
+      const table = await first.output(["images"]);
+      expect(table).toContain(`${digest}, before the recipe changed`);
+      const [row] = (await first.json<{ images: unknown[] }>(["images"])).images;
+      expect(row).toMatchObject({ digest, isCurrent: false });
+    } finally {
+      await second.remove();
+      await first.remove();
+    }
+  });
+});
+
 describe("verify --store", () => {
   it("exits with 4 over damage, for people as for programs", async () => {
     for (const more of [[], ["--json"]]) {
