@@ -54,11 +54,7 @@ module.exports = {
     },
     only("chevrotain-in-grammar", "node_modules/chevrotain", "^grammar/"),
     only("chalk-in-report", "node_modules/chalk", "^src/report/"),
-    only(
-      "p-queue-in-execute",
-      "node_modules/p-queue",
-      "^src/execute/(scheduler|on-each-processor)\\.ts$",
-    ),
+    only("p-queue-in-scheduler", "node_modules/p-queue", "^src/execute/scheduler\\.ts$"),
     only("tar-stream-in-cache", "node_modules/tar-stream", "^cache/"),
     only("xxhash-in-file-index", "node_modules/xxhash-wasm", "^cache/"),
     only("commander-in-cli", "node_modules/commander", "^src/cli/"),

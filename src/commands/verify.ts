@@ -39,7 +39,7 @@ const VERIFIED_KINDS: ReadonlySet<NodeKind> = new Set([
 ]);
 
 /** Everything at once, and a single processor: if nothing differs under all of it, nothing of it matters. */
-const EVERYTHING: Omit<Perturbation, "processors"> = {
+const EVERYTHING: Perturbation = {
   directory: "/perturbed/some/other/place",
   umask: 0o077,
   timezone: "Asia/Kathmandu",

@@ -1,4 +1,4 @@
-/** The machine that a result was made on, for reports. */
+/** This machine: what reports say of it, and its processors. */
 import { readFileSync } from "node:fs";
 import { arch, cpus, release, type } from "node:os";
 import { invariant } from "../model/invariant.js";
