@@ -1,7 +1,7 @@
 /** An image or index that a build named in the store. */
 import type { ActionRecord, Digest, Output } from "../../cache/index.js";
 import type { Address, NodeDefinition } from "../model/node.js";
-import type { Plan } from "../plan/plan.js";
+import { cachedRecord, type Plan } from "../plan/plan.js";
 
 export interface BuiltImage {
   readonly address: Address;
@@ -32,8 +32,8 @@ export function topOutput(record: ActionRecord): Output | undefined {
 
 /** The digest of an image's manifest, or an index, as the recipes are now; undefined when it is not built. */
 export function digestIn(plan: Plan, address: Address): Digest | undefined {
-  const decision = plan.nodes.get(address)?.decision;
-  return decision?.state === "cached" ? topOutput(decision.record)?.digest : undefined;
+  const record = cachedRecord(plan, address);
+  return record && topOutput(record)?.digest;
 }
 
 /** Bytes of all layers of an image's record; 0 for an index. */

@@ -15,8 +15,8 @@ import { platformName } from "../model/platform.js";
 import { shellWord } from "../model/shell-word.js";
 import { closureOf } from "../plan/plan.js";
 import { UsageError } from "./errors.js";
-import { currentRecords, type ExportSet } from "./export-set.js";
-import type { Workspace } from "./workspace.js";
+import type { ExportSet } from "./export-set.js";
+import { currentRecords, type Workspace } from "./workspace.js";
 
 /** The module whose source says what a release wants. */
 const KUBERNETES = "k8s.io/kubernetes";

@@ -2,15 +2,14 @@
  * What leaves the store together: built images of one platform, each with every name that it is to
  * have outside.
  */
-import type { ActionRecord, Digest } from "../../cache/index.js";
+import type { Digest } from "../../cache/index.js";
 import { behindPrefix, fullName, isRegistry, parentOf } from "../model/image-name.js";
 import type { Address, NodeDefinition } from "../model/node.js";
 import { platformName, type Platform } from "../model/platform.js";
 import { shellWord } from "../model/shell-word.js";
-import { planBuild } from "../plan/plan.js";
 import { isNamed, type NamedDefinition } from "./built-image.js";
 import { UsageError } from "./errors.js";
-import { selectNodes, type Workspace } from "./workspace.js";
+import { currentRecords, selectNodes, type Workspace } from "./workspace.js";
 
 /** An image that can leave the store: an index cannot, since nodes run one platform. */
 type ExportableDefinition = Exclude<NamedDefinition, { kind: "index" }>;
@@ -107,20 +106,6 @@ export function exportSet(
     );
   for (const name of ["published", "prefixed"] as const) refuseTwins(images, name);
   return { images, platform: first.definition.platform };
-}
-
-/** The results of nodes as the recipes are now; what would run first has none. */
-export function currentRecords(
-  workspace: Workspace,
-  selection: readonly Address[],
-): ReadonlyMap<Address, ActionRecord> {
-  const plan = planBuild({ ...workspace, selection });
-  return new Map(
-    selection.flatMap((address) => {
-      const decision = plan.nodes.get(address)?.decision;
-      return decision?.state === "cached" ? [[address, decision.record] as const] : [];
-    }),
-  );
 }
 
 /** The name behind a prefix, with the path that it has below its own host: what mirrors serve. */

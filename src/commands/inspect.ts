@@ -14,18 +14,11 @@ import {
 import type { BuildGraph } from "../model/graph.js";
 import { VARIANT_LABEL, WANTED_LABEL } from "../model/labels.js";
 import type { Address, NodeKind } from "../model/node.js";
-import {
-  closureOf,
-  planBuild,
-  readText,
-  withResults,
-  type Plan,
-  type PlannedNode,
-} from "../plan/plan.js";
+import { closureOf, planBuild, readText, withResults, type PlannedNode } from "../plan/plan.js";
 import { isNamed, layerBytes, topOutput } from "./built-image.js";
 import { UsageError } from "./errors.js";
 import { unlockedSources } from "./unlocked.js";
-import { recordOf, type Workspace } from "./workspace.js";
+import { currentRecords, recordOf, type Workspace } from "./workspace.js";
 
 export interface KeyDocument {
   readonly address: Address;
@@ -203,10 +196,10 @@ export function listImages(workspace: Workspace): ImageRow[] {
   const selection = nodes
     .filter(({ definition }) => isNamed(definition) || definition.kind === "test")
     .map(({ address }) => address);
-  const plan = planBuild({ ...workspace, selection });
+  const currents = currentRecords(workspace, selection);
   for (const { address, definition } of nodes) {
     if (!isNamed(definition)) continue;
-    const current = cachedRecord(plan, address);
+    const current = currents.get(address);
     const record = current ?? recordOf(workspace, address);
     const tests = nodes.filter(
       (node) => node.definition.kind === "test" && node.definition.subject === address,
@@ -232,16 +225,11 @@ export function listImages(workspace: Workspace): ImageRow[] {
       passed: tests.filter((test) =>
         current === undefined
           ? record !== undefined && testedResult(workspace, test.address) === record.result
-          : cachedRecord(plan, test.address) !== undefined,
+          : currents.has(test.address),
       ).length,
     });
   }
   return rows;
-}
-
-function cachedRecord(plan: Plan, address: Address): ActionRecord | undefined {
-  const decision = plan.nodes.get(address)?.decision;
-  return decision?.state === "cached" ? decision.record : undefined;
 }
 
 /** The result of its subject that a test last passed with. */

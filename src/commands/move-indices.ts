@@ -7,7 +7,7 @@ import { fetchedOutputs, produceRecord, runNode, type RunnerOptions } from "../e
 import { indexFacts, packageChanges } from "../keys/index.js";
 import { InternalError } from "../model/invariant.js";
 import type { Address, GraphNode } from "../model/node.js";
-import { planBuild, planNode, type PlannedNode } from "../plan/plan.js";
+import { cachedRecord, planBuild, planNode, type PlannedNode } from "../plan/plan.js";
 import { archiveFacts } from "./record-facts.js";
 import { recordOf, type Workspace } from "./workspace.js";
 
@@ -76,10 +76,7 @@ export async function solvePackages(
       unsolved.push(node.address);
       continue;
     }
-    const result = (address: Address): ActionRecord | undefined => {
-      const dependency = plan.nodes.get(address)?.decision;
-      return dependency?.state === "cached" ? dependency.record : undefined;
-    };
+    const result = (address: Address): ActionRecord | undefined => cachedRecord(plan, address);
     const record =
       decision.state === "cached"
         ? decision.record

@@ -7,7 +7,7 @@ import type { BuildGraph } from "../model/graph.js";
 import type { Address, GoComponent, GraphNode, ModulesDefinition } from "../model/node.js";
 import { goSince, type Platform } from "../model/platform.js";
 import { shellWord } from "../model/shell-word.js";
-import { planBuild } from "../plan/plan.js";
+import { cachedRecord, planBuild } from "../plan/plan.js";
 import type { PortFinding } from "./port-finding.js";
 import { StoredPackages } from "./stored-packages.js";
 import { recordOf, type Workspace } from "./workspace.js";
@@ -62,12 +62,10 @@ export function goModuleFindings(
 type Results = (address: Address) => ActionRecord | undefined;
 
 function resultsOf(workspace: Workspace, graph: BuildGraph): Results {
-  const { nodes } = planBuild({ ...workspace, graph, selection: [...graph.nodes.keys()] });
-  return (address) => {
-    const decision = nodes.get(address)?.decision;
-    if (decision?.state === "cached") return decision.record;
-    return graph === workspace.graph ? recordOf(workspace, address) : undefined;
-  };
+  const plan = planBuild({ ...workspace, graph, selection: [...graph.nodes.keys()] });
+  return (address) =>
+    cachedRecord(plan, address) ??
+    (graph === workspace.graph ? recordOf(workspace, address) : undefined);
 }
 
 function componentFindings(

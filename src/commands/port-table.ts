@@ -7,7 +7,7 @@ import type { BuildGraph } from "../model/graph.js";
 import { PACKAGES_LABEL } from "../model/labels.js";
 import type { Address, GraphNode, NodeDefinition, SourceOrigin } from "../model/node.js";
 import type { PortTable, PortTableRow } from "../model/port-table.js";
-import { closureOf, planBuild } from "../plan/plan.js";
+import { cachedRecord, closureOf, planBuild } from "../plan/plan.js";
 import { isNamed } from "./built-image.js";
 import type { CoverageReport, CoverageRow } from "./coverage.js";
 import { UsageError } from "./errors.js";
@@ -107,7 +107,7 @@ function testsOf(workspace: Workspace): Map<Address, string> {
   for (const { address, subject } of tests) {
     const count = counts.get(subject) ?? { passed: 0, all: 0 };
     count.all++;
-    if (plan.nodes.get(address)?.decision.state === "cached") count.passed++;
+    if (cachedRecord(plan, address) !== undefined) count.passed++;
     counts.set(subject, count);
   }
   return new Map([...counts].map(([image, { passed, all }]) => [image, `${passed} of ${all}`]));

@@ -15,7 +15,7 @@ import { NO_OVERRIDES, type Overrides } from "../model/overrides.js";
 import type { FileReader, ProcessRunner } from "../model/ports.js";
 import { History } from "../plan/history.js";
 import { historyPath, projectDirectory } from "../plan/locations.js";
-import { planBuild } from "../plan/plan.js";
+import { cachedRecord, planBuild } from "../plan/plan.js";
 import { UsageError } from "./errors.js";
 import { StoredResults } from "./known-results.js";
 import { LiveInputs } from "./live-inputs.js";
@@ -173,8 +173,8 @@ function lookUpUnknown(workspace: Workspace, onlyRecipes: boolean): Workspace {
     const plan = planBuild({ ...current, selection: fresh });
     for (const address of fresh) {
       asked.add(address);
-      const decision = plan.nodes.get(address)?.decision;
-      if (decision?.state === "cached") current.known.learn(address, decision.record);
+      const record = cachedRecord(plan, address);
+      if (record !== undefined) current.known.learn(address, record);
     }
     if (!fresh.some((address) => current.known.has(address))) continue;
     try {
@@ -198,6 +198,20 @@ export function recordOf(
 ): ActionRecord | undefined {
   const key = history.lastBuilt(address);
   return key === undefined ? undefined : store.getAction(key);
+}
+
+/** The results of nodes as the recipes are now; what would run first has none. */
+export function currentRecords(
+  workspace: Workspace,
+  selection: readonly Address[],
+): ReadonlyMap<Address, ActionRecord> {
+  const plan = planBuild({ ...workspace, selection });
+  return new Map(
+    selection.flatMap((address) => {
+      const record = cachedRecord(plan, address);
+      return record === undefined ? [] : [[address, record] as const];
+    }),
+  );
 }
 
 /**

@@ -94,6 +94,12 @@ export function planBuild(options: PlanOptions): Plan {
   return { nodes };
 }
 
+/** The result that the store has of a node as the recipes are now; undefined while it would run. */
+export function cachedRecord(plan: Plan, address: Address): ActionRecord | undefined {
+  const decision = plan.nodes.get(address)?.decision;
+  return decision?.state === "cached" ? decision.record : undefined;
+}
+
 /** Decides one node; the results of its dependencies come through `inputs`. */
 export function planNode(
   node: GraphNode,
