@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { removeQuietly } from "./files.js";
 import type { Session } from "./session.js";
-import { list, surveyLeases } from "./survey.js";
+import { isYoung, list, surveyLeases } from "./survey.js";
 
 /**
  * Removes the temporary directories of processes that are gone, and their leases. Whatever cannot be
@@ -20,14 +20,16 @@ export async function removeAbandoned(session: Session, graceMs: number): Promis
 }
 
 async function remove(session: Session, graceMs: number): Promise<void> {
-  const found = list(session.paths.tmp).filter(({ name }) => name !== session.lease.id);
+  const found = list(session.paths.tmp).filter(
+    ({ name, stats }) => name !== session.lease.id && !isYoung(stats, session.now(), graceMs),
+  );
+  // Whether a lease is held, a child process finds out.
   if (found.length === 0) return;
   const leases = await surveyLeases(session, graceMs);
   const states = new Map(leases.map((lease) => [lease.id, lease]));
-  for (const { name, path, stats } of found) {
+  for (const { name, path } of found) {
     const lease = states.get(name);
-    const isYoung = graceMs > 0 && session.now() - stats.ctimeMs < graceMs;
-    if (lease?.isLive === true || isYoung) continue;
+    if (lease?.isLive === true) continue;
     await rm(path, { recursive: true, force: true }).catch(() => undefined);
     if (lease !== undefined) removeQuietly(lease.path);
   }

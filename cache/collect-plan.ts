@@ -15,6 +15,7 @@ import type { References } from "./references.js";
 import type { Session } from "./session.js";
 import type { Vault } from "./vault.js";
 import {
+  isYoung,
   list,
   listDeep,
   pinsIn,
@@ -385,8 +386,8 @@ class Planner {
       .reduce((sum, { size }) => sum + size, 0);
   }
 
-  #isYoung({ mtimeMs, ctimeMs }: { readonly mtimeMs: number; readonly ctimeMs: number }): boolean {
-    return this.#graceMs > 0 && Math.max(mtimeMs, ctimeMs) > this.#now - this.#graceMs;
+  #isYoung(stats: Listed["stats"]): boolean {
+    return isYoung(stats, this.#now, this.#graceMs);
   }
 
   #isOld(usedMs: number): boolean {

@@ -105,6 +105,11 @@ export function surveyCheckouts(session: Session): {
   return { trees, foreign };
 }
 
+/** Whether a file changed less than `graceMs` before `now`, both in milliseconds. */
+export function isYoung({ mtimeMs, ctimeMs }: Stats, now: number, graceMs: number): boolean {
+  return graceMs > 0 && Math.max(mtimeMs, ctimeMs) > now - graceMs;
+}
+
 export interface LeaseState {
   readonly id: string;
   readonly path: string;

@@ -122,8 +122,7 @@ export async function produceRecord(
   try {
     for (const bytes of action.attachments.values()) store.putBytes(bytes);
     const context: ActionContext = {
-      ...contextOf(node.address, results, options, (chunk) => log.write(chunk)),
-      temporaryDirectory,
+      ...contextOf(node.address, results, options, (chunk) => log.write(chunk), temporaryDirectory),
       ...(perturbation === undefined ? {} : { perturbation }),
     };
     const outcome = await dispatch(node.definition, context);
@@ -166,6 +165,7 @@ function contextOf(
   results: (address: Address) => ActionRecord | undefined,
   options: RunnerOptions,
   log: ActionContext["log"],
+  temporaryDirectory: ActionContext["temporaryDirectory"],
 ): ActionContext {
   return {
     ...options,
@@ -176,7 +176,7 @@ function contextOf(
       return record;
     },
     definition: (other) => definitionOf(options.graph, other),
-    temporaryDirectory: () => options.store.temporaryDirectory(),
+    temporaryDirectory,
     log,
   };
 }
@@ -191,7 +191,8 @@ export function askForFact(
   options: RunnerOptions,
 ): Promise<string> {
   const nothing = (): undefined => undefined;
-  return valueNow(origin, contextOf(address, nothing, options, nothing));
+  const temporaryDirectory = (): string => options.store.temporaryDirectory();
+  return valueNow(origin, contextOf(address, nothing, options, nothing, temporaryDirectory));
 }
 
 function definitionOf(graph: BuildGraph, address: Address): NodeDefinition {

@@ -22,10 +22,10 @@ import type { ActionContext } from "./context.js";
 import { dependencyOutput } from "./go-workspace.js";
 
 /** What container runtimes put there themselves, over what the image has. */
-const RUNTIME_FILES: Readonly<Record<string, string>> = {
-  "etc/hosts": "127.0.0.1 localhost kmips\n::1 localhost\n",
-  "etc/hostname": "kmips\n",
-};
+const RUNTIME_FILES: readonly ImageFile[] = [
+  ["/etc/hosts", "127.0.0.1 localhost kmips\n::1 localhost\n"] as const,
+  ["/etc/hostname", "kmips\n"] as const,
+].map(([path, text]) => ({ path, content: { type: "text", text }, uid: 0, gid: 0 }));
 
 /**
  * Fills `root`, an empty directory, and tells how programs of the subject are started.
@@ -46,22 +46,16 @@ export function prepareTestRoot(
     rootFileSystem(ctx.store, manifest.digest, root, { setOwners });
     config = readImage(ctx.store, manifest.digest).config.config ?? {};
   }
-  for (const [path, text] of Object.entries(RUNTIME_FILES)) placeRuntimeFile(root, path, text);
+  for (const file of RUNTIME_FILES) {
+    try {
+      placeFile(file, root, setOwners, ctx);
+    } catch (error) {
+      // An image whose /etc is no directory does without.
+      if (!(error instanceof NodeFailure)) throw error;
+    }
+  }
   for (const file of node.files) placeFile(file, root, setOwners, ctx);
   return config;
-}
-
-/** An image whose /etc is no directory does without. */
-function placeRuntimeFile(root: string, path: string, text: string): void {
-  let place;
-  try {
-    place = placeIn(root, path);
-  } catch (error) {
-    if (error instanceof NodeFailure) return;
-    throw error;
-  }
-  rmSync(place, { recursive: true, force: true });
-  writeFileSync(place, text, { mode: 0o644 });
 }
 
 /**
