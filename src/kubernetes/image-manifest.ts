@@ -39,7 +39,7 @@ export class ManifestError extends Error {
 export function readManifest(text: string, goarch: string): ManifestImage[] {
   const file = readGoFile(MANIFEST_PATH, text);
   const { tokens } = file;
-  const constants = new Set(
+  const names = new Set(
     file.declarations
       .filter(({ kind }) => kind === "const" || kind === "var")
       .map(({ name }) => name),
@@ -50,7 +50,7 @@ export function readManifest(text: string, goarch: string): ManifestImage[] {
   const images: ManifestImage[] = [];
   for (let at = 0; at < tokens.length; at++) {
     const entry = entryAt(tokens, at);
-    if (entry === undefined || !constants.has(entry.constant)) continue;
+    if (entry === undefined || !names.has(entry.constant)) continue;
     const fields = configFields(tokens, entry.fields, order);
     const read = (name: "registry" | "name" | "version"): string => {
       const range = fields.get(name);
